@@ -1,0 +1,93 @@
+"""What an asset is: its key, kind, inputs, partitions and policies, as pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assetflow.model.mapping import PartitionMapping
+    from assetflow.model.partitions import PartitionsDefinition
+    from assetflow.model.policy import FreshnessPolicy, RetryPolicy
+
+
+class AssetKind(StrEnum):
+    """How an asset's value comes to be."""
+
+    PYTHON = "python"
+    SQL = "sql"
+    SHELL = "shell"
+    SOURCE = "source"
+
+
+class Compute(StrEnum):
+    """Where an asset's function runs."""
+
+    THREAD = "thread"
+    ASYNC = "async"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where something is declared: a file (relative to the project where it can be) and a line from 1."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """One upstream edge: who is read, into which parameter (None: order and staleness only), how partitions map.
+
+    `mapping` None means the default for the two partitions definitions; `columns` the only columns that are read.
+    """
+
+    upstream: str
+    param: str | None = None
+    mapping: PartitionMapping | None = None
+    columns: tuple[str, ...] | None = None
+    partition_column: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetSpec:
+    """Everything declared about one asset, without its function.
+
+    `computation` names the call that makes it: assets of one `multi_asset` share it. `subsettable` says whether that
+    call may be asked for some of its assets only.
+    """
+
+    key: str
+    kind: AssetKind = AssetKind.PYTHON
+    inputs: tuple[InputSpec, ...] = ()
+    partitions: PartitionsDefinition | None = None
+    computation: str = ""
+    subsettable: bool = True
+    group: str = "default"
+    tags: tuple[tuple[str, str], ...] = ()
+    owners: tuple[str, ...] = ()
+    description: str = ""
+    location: Location | None = None
+    freshness: FreshnessPolicy | None = None
+    retry: RetryPolicy | None = None
+    compute: Compute = Compute.THREAD
+    priority: int = 0
+    pure: bool = False
+    side_effect: bool = False
+    unordered: bool = False
+    metadata: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_source(self) -> bool:
+        """Whether the asset is observed instead of materialized."""
+        return self.kind is AssetKind.SOURCE
+
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """Keys of the distinct upstream assets, sorted; a self-dependency included."""
+        return tuple(sorted({edge.upstream for edge in self.inputs}))

@@ -1,0 +1,102 @@
+"""What the catalog knows, as values: current materializations, their inputs, observations, run records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    INTERRUPTED = "interrupted"
+
+
+class StepStatus(StrEnum):
+    """Where a step stands, or how it ended."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    MATERIALIZED = "materialized"
+    REUSED = "reused"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class Current(NamedTuple):
+    """The published materialization of one asset partition, as far as planning and loading need it.
+
+    `inputs_version` is the recorded input fingerprint; `dependencies` the upstream keys it was made from, sorted and
+    joined by newline; `payload` the stored object as the store wrote it (JSON text). A named tuple, because plans hold
+    hundreds of thousands.
+    """
+
+    materialization: str
+    data_version: str
+    code_version: str
+    config: str
+    input_fingerprint: str
+    dependencies: str
+    uri: str
+    payload: str
+    run_id: str
+    order: int
+    materialized_at: str
+
+
+class Edge(NamedTuple):
+    """One input that a materialization read."""
+
+    input_asset: str
+    input_partition: str | None
+    input_materialization: str | None
+    input_data_version: str
+
+
+Partition = str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a source was seen to hold: its data version and, for the next look, the stat guard of its files."""
+
+    asset: str
+    partition: Partition
+    data_version: str
+    observed_at: str
+    detail: Mapping[str, object] = field(default_factory=dict)
+    id: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The catalog at one moment, for one environment: everything a plan is computed from besides the definitions.
+
+    `current` maps asset to partition to its published materialization. What only explanations and reuse need is
+    read on demand through the three functions, which answer from the same moment.
+    """
+
+    environment: str
+    current: Mapping[str, Mapping[Partition, Current]]
+    observations: Mapping[str, Mapping[Partition, Observation]] = field(default_factory=dict)
+    dynamic: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    order: int = 0
+    edges: Callable[[Iterable[str]], Mapping[str, tuple[Edge, ...]]] = lambda _ids: {}
+    components: Callable[[str, str], Mapping[str, str] | None] = lambda _asset, _version: None
+    reusable: Callable[[str, Partition, str, str, str], Current | None] = lambda *_key: None
+    accepted: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @staticmethod
+    def empty(environment: str = "prod") -> Snapshot:
+        """The snapshot of a catalog in which nothing was ever made."""
+        return Snapshot(environment, {})
