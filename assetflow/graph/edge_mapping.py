@@ -1,0 +1,33 @@
+"""The partition mapping of a dependency: the declared one, or the default for the two assets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assetflow.errors import PartitionError
+from assetflow.model.asset import AssetSpec, InputSpec
+
+if TYPE_CHECKING:
+    from assetflow.model.mapping import PartitionMapping
+
+
+def edge_mapping(downstream: AssetSpec, edge: InputSpec, upstream: AssetSpec) -> PartitionMapping:
+    """How partitions of `downstream` map to those of `upstream`; PartitionError when no default fits."""
+    # imported here: mappings bring calendars and time zones along, and most graphs are built without asking
+    # for one
+    from assetflow.model.mapping import default_mapping
+
+    if edge.mapping is not None:
+        return edge.mapping
+    return default_mapping(downstream.partitions, upstream.partitions)
+
+
+def mapping_problem(downstream: AssetSpec, edge: InputSpec, upstream: AssetSpec) -> str | None:
+    """Why the edge's mapping does not fit the two assets' partitions, as a sentence; None when it fits."""
+    if edge.mapping is None and downstream.partitions is None and upstream.partitions is None:
+        return None
+    try:
+        mapping = edge_mapping(downstream, edge, upstream)
+        return mapping.check(downstream.partitions, upstream.partitions)
+    except PartitionError as error:
+        return error.message
