@@ -1,9 +1,10 @@
 """Make `assets/data/*.parquet` from the CSV files of nycflights13 (public domain, CC0).
 
-Run by hand, once: `python tests/example/make_data.py FOLDER`, where FOLDER holds `flights.csv`, `weather.csv`,
-`planes.csv`, `airports.csv` and `airlines.csv` (each may be in a zip file of its own, as `flights.csv.zip`). Every row and
-column of the CSV files is kept and no value is changed: `NA` becomes null, integers get the smallest type they fit in, and
-rows are sorted so that neighbors look alike, which is what makes 33 MB of text 4 MB of Parquet.
+Run by hand, once: `python tests/example/make_data.py FOLDER`, where FOLDER holds `flights.csv`,
+`weather.csv`, `planes.csv`, `airports.csv` and `airlines.csv`; each may be in a zip file of its own, as
+`flights.csv.zip`. Every row and column of the CSV files is kept and no value is changed: `NA` becomes null,
+integers get the smallest type they fit in, and rows are sorted so that neighbors look alike, which is what
+makes 33 MB of text 4 MB of Parquet.
 """
 
 import sys
