@@ -49,14 +49,17 @@ delays_by_visibility = by_condition.bind("delays_by_visibility", column="visibil
 
 @af.asset
 def route_statistics(flights: pl.LazyFrame) -> pl.LazyFrame:
-    """Routes by origin and destination: miles, median minutes in the air, miles per hour, delays."""
+    """Routes by origin and destination: miles, median minutes in the air, miles per hour, delays.
+
+    Speed and minutes are null for a route that was scheduled and never flown, as EWR to LGA.
+    """
     miles_flown = pl.col("distance").filter(pl.col("air_time").is_not_null()).sum()
     return (
         flights.group_by("origin", "dest")
         .agg(
             pl.col("distance").median().alias("miles"),
             pl.col("air_time").median().alias("median_air_time"),
-            (miles_flown / pl.col("air_time").sum() * 60).round(1).alias("mean_speed"),
+            (miles_flown / pl.col("air_time").sum() * 60).fill_nan(None).round(1).alias("mean_speed"),
             pl.col("carrier").n_unique().alias("carriers"),
             *delay_measures(),
         )

@@ -78,6 +78,7 @@ def delay_chart(origins_compared: pl.DataFrame) -> Figure:
             origins_compared["hour"].to_numpy(), origins_compared[origin].to_numpy(), marker="o", label=origin
         )
     axes.set_title("Delays build up over the day")
+    axes.set_xticks(range(0, 25, 3))
     axes.set_xlabel("hour of scheduled departure in New York")
     axes.set_ylabel("mean delay at departure, minutes")
     axes.spines[["top", "right"]].set_visible(False)
