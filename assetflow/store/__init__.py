@@ -1,6 +1,7 @@
 """Immutable objects: where values are kept, how they are hashed, written and read back by type."""
 
 from assetflow.store.external import hash_file, hash_files, read_file
-from assetflow.store.objects import LocalStore, StoredObject
+from assetflow.store.objects import LocalStore
+from assetflow.store.stored import StoredObject
 
 __all__ = ["LocalStore", "StoredObject", "hash_file", "hash_files", "read_file"]

@@ -1,80 +1,89 @@
-"""Immutable objects on a local file system: what the catalog records about one, and the store that holds them."""
+"""The store on a local file system: immutable objects, written once, read as the annotation asks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from assetflow.errors import OutputLostError
+from assetflow.model.keys import show
+from assetflow.store import atomic
+from assetflow.store.asked import asked, qualified_name
+from assetflow.store.formats import LoadRequest, WriteRequest, format_for, format_named
+from assetflow.store.hashing import version_hex
+from assetflow.store.layout import object_uri
+from assetflow.store.stored import StoredObject
+from assetflow.store.union import Part, Union, load_parts
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """Everything the catalog records about one immutable object of the store.
-
-    `uri` is the posix path relative to the store root; `bytes` the size on disk; `rows`, `schema` (column name, type
-    text) and `column_versions` (column name, hash of that column's name, type and content in row order) are None
-    for what is no table; `python_type` names the type of the value that was written, for information.
-    """
-
-    uri: str
-    format: str
-    data_version: str
-    bytes: int
-    rows: int | None = None
-    schema: tuple[tuple[str, str], ...] | None = None
-    column_versions: tuple[tuple[str, str], ...] | None = None
-    python_type: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The object as plain JSON values; `from_json` reads it back."""
-        return {
-            "uri": self.uri,
-            "format": self.format,
-            "data_version": self.data_version,
-            "bytes": self.bytes,
-            "rows": self.rows,
-            "schema": None if self.schema is None else [list(pair) for pair in self.schema],
-            "column_versions": None
-            if self.column_versions is None
-            else [list(pair) for pair in self.column_versions],
-            "python_type": self.python_type,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> StoredObject:
-        """Read what `to_json` gave; keys it does not know are ignored, so an older assetflow reads a newer record."""
-        return cls(
-            uri=data["uri"],
-            format=data["format"],
-            data_version=data["data_version"],
-            bytes=data["bytes"],
-            rows=data.get("rows"),
-            schema=_pairs(data.get("schema")),
-            column_versions=_pairs(data.get("column_versions")),
-            python_type=data.get("python_type"),
-        )
-
-
-def _pairs(value: Iterable[Sequence[str]] | None) -> tuple[tuple[str, str], ...] | None:
-    return None if value is None else tuple((pair[0], pair[1]) for pair in value)
+__all__ = ["LocalStore", "StoredObject"]
 
 
 class LocalStore:
-    """Immutable, content-addressed objects below one folder."""
+    """Immutable, content-addressed objects below one folder.
+
+    Any number of processes and threads may write and read at once: a write ends in a rename to a name made of
+    the content's hash, so two writers of equal content meet in the same object and nobody sees half of one.
+    """
 
     def __init__(self, root: Path) -> None:
-        self.root = Path(root)
+        # absolute, because steps may change the working directory
+        self.root = Path(root).absolute()
 
     def write(
-        self, value: object, *, asset: str, partition: str | None, unordered: bool = False, durable: bool = True
+        self,
+        value: object,
+        *,
+        asset: str,
+        partition: str | None,
+        unordered: bool = False,
+        durable: bool = True,
     ) -> StoredObject:
-        """Write a value as a new immutable object, in the format its type asks for."""
-        raise NotImplementedError
+        """Write a value as an immutable object, in the format that its type asks for.
 
-    def load(self, obj: StoredObject, as_type: object = None) -> Any:
-        """Read an object back as the type that an annotation asks for; None gives the format's own type."""
-        raise NotImplementedError
+        A lazy frame, a relation or a reader is streamed; its own errors pass through unchanged. `unordered`
+        makes the version of a table stand for the multiset of its rows. With `durable=False` nothing is
+        flushed to the disk: call `sync` before the object is published. Equal content is kept once.
+
+        Raises `FormatError` for a value that cannot be kept, `StoreError` when the disk fails; then nothing
+        is left behind.
+        """
+        who = f"`{show(asset, partition)}`"
+        found = format_for(value)
+        with atomic.writing(self.root, what=who) as target:
+            written = found.write(
+                value, WriteRequest(target=target, asset=asset, partition=partition, unordered=unordered)
+            )
+            uri = object_uri(
+                asset=asset,
+                partition=partition,
+                version_hex=version_hex(written.data_version),
+                suffix=written.suffix,
+            )
+            size = atomic.size_of(target)
+            assert size is not None, "the format has written its target"
+            atomic.put_in_place(target, self.path(uri), root=self.root, durable=durable)
+        return StoredObject(
+            uri=uri,
+            format=written.format,
+            data_version=written.data_version,
+            bytes=size,
+            rows=written.rows,
+            schema=written.schema,
+            column_versions=written.column_versions,
+            python_type=qualified_name(type(value)),
+        )
+
+    def load(
+        self, obj: StoredObject, as_type: object = None, *, connection: Any = None, who: str | None = None
+    ) -> Any:
+        """Read an object back as the type that an annotation asks for; None gives what was written.
+
+        `connection` is the DuckDB connection that a relation shall belong to (a fresh one otherwise), `who`
+        how messages name the value. Raises `OutputLostError` when the object is gone, `FormatError` when its
+        format cannot give that type.
+        """
+        return format_named(obj.format).load(self._request(obj, as_type, connection, who))
 
     def load_many(
         self,
@@ -82,22 +91,75 @@ class LocalStore:
         as_type: object = None,
         *,
         partition_column: str | None = None,
+        connection: Any = None,
+        who: str | None = None,
     ) -> Any:
-        """Read the objects of several partitions, given as (partition key, object) in partition order."""
-        raise NotImplementedError
+        """Read the objects of several partitions, given as (partition key, object) in partition order.
+
+        A frame type receives the union of all rows in the order given, with the key of each row in
+        `partition_column` when that is named; `dict[str, T]` receives one value per key, `list[T]` the values
+        in order; None gives the union of tables, and a dictionary of anything else. Other types are refused
+        also for a single partition, so that an input does not change its shape with the number of partitions.
+        """
+        parts = [
+            Part(key=key, obj=obj, path=self._existing(obj, who), load=self._loader(obj, connection, who))
+            for key, obj in objs
+        ]
+        return load_parts(
+            parts,
+            as_type,
+            Union(who=who or "the input", partition_column=partition_column, connection=connection),
+        )
 
     def exists(self, uri: str) -> bool:
         """Whether the object is in the store."""
-        raise NotImplementedError
+        return self.path(uri).exists()
 
     def path(self, uri: str) -> Path:
         """The absolute path of an object."""
-        raise NotImplementedError
+        return self.root.joinpath(*uri.split("/"))
 
     def verify(self, obj: StoredObject) -> bool:
-        """Whether the object's content still has the recorded data version; reads all of it."""
-        raise NotImplementedError
+        """Whether the object's content still has the recorded data version; reads all of it.
+
+        A file that its format cannot even read is damaged, thus False; a missing object raises
+        `OutputLostError`.
+        """
+        path = self._existing(obj, None)
+        found = format_named(obj.format)
+        # any failure of a reader over damaged bytes means the same: this is not what was written
+        try:
+            return atomic.size_of(path) == obj.bytes and found.version(path, obj) == obj.data_version
+        except Exception:
+            return False
 
     def sync(self, uris: Iterable[str]) -> None:
-        """Flush objects written with `durable=False`, and their folders, to the disk."""
-        raise NotImplementedError
+        """Flush objects written with `durable=False`, and the folders that name them, to the disk."""
+        paths = [self.path(uri) for uri in uris]
+        with atomic.disk_errors(self.root, what=f"{len(paths)} objects"):
+            for path in paths:
+                atomic.flush(path)
+            atomic.flush_folders([path.parent for path in paths], root=self.root)
+
+    def _loader(self, obj: StoredObject, connection: Any, who: str | None) -> Callable[[object], Any]:
+        return lambda as_type: self.load(obj, as_type, connection=connection, who=who)
+
+    def _request(self, obj: StoredObject, as_type: object, connection: Any, who: str | None) -> LoadRequest:
+        return LoadRequest(
+            path=self._existing(obj, who),
+            who=who or f"the object `{obj.uri}`",
+            format=obj.format,
+            asked=asked(as_type),
+            python_type=obj.python_type,
+            connection=connection,
+        )
+
+    def _existing(self, obj: StoredObject, who: str | None) -> Path:
+        path = self.path(obj.uri)
+        if not path.exists():
+            raise OutputLostError(
+                f"the object `{obj.uri}`{f' of {who}' if who else ''} is gone from the store at {self.root}",
+                hint="materialize it again; objects are removed with `assetflow gc`, never by hand",
+                uri=obj.uri,
+            )
+        return path

@@ -1,0 +1,159 @@
+"""Writing files so that nobody ever sees half of one: temporary name, flush, rename, flush of the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from assetflow.errors import StoreError
+
+# `next` on a count is atomic, so threads of one process never share a temporary name
+_NUMBERS = itertools.count()
+_PREFIX = ".tmp-"
+
+_HINTS = {
+    errno.ENOSPC: "the disk is full: free some space (`assetflow gc` removes what nothing refers to) and run again",
+    errno.EDQUOT: "the disk quota is used up: free some space and run again",
+    errno.EACCES: "make the store folder writable for the user that runs assetflow",
+    errno.EPERM: "make the store folder writable for the user that runs assetflow",
+    errno.EROFS: "the file system is mounted read-only: set `catalog` to a folder that can be written",
+    errno.EIO: "the disk reports an input/output error: check it before anything else",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`) or use fewer workers",
+}
+# these tell of the disk by themselves; any other error is the store's only when it names a path in it
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+
+
+def temporary_path(folder: Path) -> Path:
+    """A new temporary name in `folder`, which is made when missing; the file itself is not created."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{_PREFIX}{os.getpid()}-{next(_NUMBERS)}"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file name is one of `temporary_path`, thus what a dead process left behind."""
+    return name.startswith(_PREFIX)
+
+
+def put_in_place(temporary: Path, final: Path, *, root: Path, durable: bool) -> None:
+    """Move a finished temporary file or folder to its final, immutable name below `root`.
+
+    When the final name holds content of the same size already it is kept (names are content hashes); anything
+    else there is damaged and is replaced.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if size_of(final) == size_of(temporary):
+        # whoever wrote it may not have flushed it, and this caller is promised that it is safe
+        remove(temporary)
+        if durable:
+            flush(final)
+    else:
+        _make_read_only(temporary)
+        if durable:
+            flush(temporary)
+        if final.is_dir():
+            remove(final)  # a folder cannot be renamed over a folder that holds files
+        os.replace(temporary, final)
+    if durable:
+        flush_folders([final.parent], root=root)
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of a file, or of all files of a folder; None when there is nothing."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISDIR(status.st_mode):
+        return status.st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder; nothing when it is not there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Flush a file, or every file and folder below a folder, to the disk."""
+    paths = [path, *path.rglob("*")] if path.is_dir() else [path]
+    for each in paths:
+        _flush_one(each)
+
+
+def flush_folders(folders: Iterable[Path], *, root: Path) -> None:
+    """Flush folders and those above them up to `root`, each once: an entry that is not flushed may be lost."""
+    pending = set(folders)
+    for folder in list(pending):
+        pending.update(parent for parent in folder.parents if parent.is_relative_to(root))
+    for folder in sorted(pending):
+        _flush_one(folder)
+
+
+def _flush_one(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open a folder for flushing, and writes its entries through
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_read_only(path: Path) -> None:
+    # only files: a folder without write permission could not be removed by `gc`
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if file.is_file():
+            file.chmod(0o444)
+
+
+@contextlib.contextmanager
+def writing(root: Path, *, what: str) -> Iterator[Path]:
+    """A temporary path below `root` to write to; whatever is still there at the end is removed.
+
+    Failures of the disk become `StoreError`, naming `what` ("`delays@2013-01-01`") was written. Other errors
+    pass through unchanged: a lazy frame runs while it is written, and its failure is the asset's own.
+    """
+    with disk_errors(root, what=what):
+        target = temporary_path(root)
+        try:
+            yield target
+        finally:
+            with contextlib.suppress(OSError):
+                remove(target)
+
+
+@contextlib.contextmanager
+def disk_errors(root: Path, *, what: str) -> Iterator[None]:
+    """Turn failures of the disk that holds `root` into `StoreError` with a hint."""
+    try:
+        yield
+    except Exception as error:
+        number = os_error_number(error)
+        if number is None or not (number in _OF_THE_DISK or str(root) in str(error)):
+            raise
+        raise StoreError(
+            f"cannot write {what} to the store at {root}: {os.strerror(number)}",
+            hint=_HINTS.get(number, "check the store folder and the disk it is on"),
+            path=str(root),
+            errno=number,
+        ) from error
+
+
+def os_error_number(error: BaseException) -> int | None:
+    """The operating system's error number behind an exception, also one that an engine has wrapped in text."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = _OS_ERROR.search(str(error)) if isinstance(error, Exception) else None
+    return int(found.group(1)) if found else None

@@ -1,0 +1,148 @@
+"""pydantic models and dataclasses as JSON, written only when they come back equal.
+
+pydantic is imported inside the functions that need it: it costs a quarter of a second.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any
+
+from assetflow.errors import FormatError
+from assetflow.store import tagged
+from assetflow.store.asked import AskedKind, asked, qualified_name
+from assetflow.store.conform import conform
+from assetflow.store.formats.contract import LoadRequest, WriteRequest, Written
+from assetflow.store.formats.raw import RawVersion, write_bytes
+
+
+class ModelFormat(RawVersion):
+    """Instances of pydantic models."""
+
+    names = ("model",)
+
+    def accepts(self, value: object) -> bool:
+        return asked(type(value)).kind is AskedKind.MODEL
+
+    def write(self, value: Any, request: WriteRequest) -> Written:
+        try:
+            data: bytes = value.model_dump_json(by_alias=True, round_trip=True).encode()
+            restored = type(value).model_validate_json(data)
+        except (
+            ValueError
+        ) as error:  # of pydantic: what cannot be serialized, and what does not validate again
+            raise _inexact(value, request, str(error)) from error
+        difference = _difference(value, restored)
+        if difference is not None:
+            raise _inexact(value, request, difference)
+        return write_bytes(data, request, format="model", suffix=".json")
+
+    def load(self, request: LoadRequest) -> Any:
+        return _load_structured(request)
+
+
+class DataclassFormat(RawVersion):
+    """Instances of dataclasses that pydantic can rebuild exactly; the others are left to pickle."""
+
+    names = ("dataclass",)
+
+    def accepts(self, value: object) -> bool:
+        return dataclasses.is_dataclass(value) and not isinstance(value, type) and _as_json(value) is not None
+
+    def write(self, value: Any, request: WriteRequest) -> Written:
+        data = _as_json(value)
+        assert data is not None, "accepts() has said so"
+        return write_bytes(data, request, format="dataclass", suffix=".json")
+
+    def load(self, request: LoadRequest) -> Any:
+        return _load_structured(request)
+
+
+def _load_structured(request: LoadRequest) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
+    match request.asked.kind:
+        case AskedKind.PATH:
+            return request.path
+        case AskedKind.BYTES:
+            return request.path.read_bytes()
+        case AskedKind.NATIVE:
+            wanted: Any = _recorded_class(request)
+        case _ if request.asked.type in (dict, list) or request.asked.text.startswith("dict["):
+            return conform(tagged.loads(request.path.read_bytes()), request)
+        case AskedKind.MODEL | AskedKind.PLAIN:
+            wanted = request.asked.type
+        case _:
+            raise request.mismatch(request.python_type or "the model class", "dict", "Path")
+    try:
+        return TypeAdapter(wanted).validate_json(request.path.read_bytes())
+    except ValidationError as error:
+        failure = request.mismatch(request.python_type or "the model class", "dict")
+        raise FormatError(f"{failure.message}: {error}", hint=failure.hint) from error
+
+
+def _recorded_class(request: LoadRequest) -> Any:
+    """The class that was written, when its module is loaded; importing user code here is not ours to do."""
+    name = request.python_type or ""
+    for module_name in sorted(sys.modules, key=len, reverse=True):
+        if not name.startswith(module_name + "."):
+            continue
+        found: Any = sys.modules[module_name]
+        for part in name[len(module_name) + 1 :].split("."):
+            found = getattr(found, part, None)
+        if isinstance(found, type) and qualified_name(found) == name:
+            return found
+    raise FormatError(
+        f"{request.who} is stored as the class `{name}`, which is not loaded here",
+        hint=f"annotate the input as `{name.rsplit('.', 1)[-1]}`, or as `dict` to get its fields",
+    )
+
+
+def _difference(value: Any, restored: Any) -> str | None:
+    """Which field did not come back equal, or None."""
+    if value == restored:
+        return None
+    for name in type(value).model_fields:
+        before, after = getattr(value, name), getattr(restored, name)
+        if before != after and not _same_encoding(before, after):
+            return f"the field `{name}` comes back different"
+    # NaN makes equal models unequal; private attributes are not written, and would be lost
+    if value.__pydantic_private__ != restored.__pydantic_private__:
+        return "its private attributes are not written"
+    return None
+
+
+def _same_encoding(before: object, after: object) -> bool:
+    try:
+        return tagged.dumps(before) == tagged.dumps(after)
+    except tagged.NotEncodableError:
+        return False
+
+
+def _inexact(value: Any, request: WriteRequest, reason: str) -> FormatError:
+    return FormatError(
+        f"{request.who} returned a `{type(value).__qualname__}` that JSON does not keep exactly: {reason}",
+        hint="change the field's type or its serializer, or return `model.model_dump()`; secrets are never stored",
+    )
+
+
+def _as_json(value: Any) -> bytes | None:
+    from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+    from pydantic_core import PydanticSerializationError
+
+    try:
+        adapter = TypeAdapter(type(value))
+        data = adapter.dump_json(value, round_trip=True)
+        restored = adapter.validate_json(data)
+        # eq may be switched off or ignore a field; the repr may leave fields out: both have to agree
+        exact = type(restored) is type(value) and restored == value and repr(restored) == repr(value)
+    except (
+        PydanticSchemaGenerationError,
+        PydanticUserError,
+        PydanticSerializationError,
+        ValueError,
+        NameError,
+    ):
+        return None
+    return data if exact else None

@@ -1,0 +1,180 @@
+"""Writing tables: every kind of table becomes a lazy frame, streamed into one Parquet file with a known layout.
+
+polars is imported inside the functions: `import assetflow.store` has to stay light, and a build in which
+nothing is stale never touches a table.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assetflow.errors import FormatError
+from assetflow.store import hashing
+from assetflow.store.formats.contract import WriteRequest, Written
+from assetflow.store.parquet_layout import read_layout
+from assetflow.store.stored import StoredObject
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# part of the algorithm: with another size the same table has other bytes, thus another version
+ROW_GROUP_SIZE = 131_072
+
+# the key under which the names of a pandas index stand in the Parquet footer
+INDEX_KEY = "assetflow.index"
+
+Schema = tuple[tuple[str, str], ...]
+
+
+def write_table(frame: pl.LazyFrame, request: WriteRequest, *, index: str | None = None) -> Written:
+    """Stream a lazy frame into `request.target` and hash what was written.
+
+    `index` is the JSON list of the columns that were a pandas index. With `request.unordered` the rows are
+    put into one canonical order first (which holds them in memory, as any sort does), so that the version
+    stands for the multiset of whole rows.
+    """
+    if request.unordered:
+        frame = _in_canonical_order(frame, request)
+    frame.sink_parquet(
+        request.target,
+        compression="zstd",
+        row_group_size=ROW_GROUP_SIZE,
+        maintain_order=True,
+        metadata=None if index is None else {INDEX_KEY: index},
+    )
+    schema = read_schema(request.target)
+    layout = read_layout(request.target)
+    version, columns = hashing.table_versions(request.target, layout, schema, metadata=index)
+    return Written(
+        format="parquet",
+        suffix=".parquet",
+        data_version=version,
+        rows=layout.rows,
+        schema=schema,
+        column_versions=columns,
+    )
+
+
+def table_version(path: Path, obj: StoredObject) -> str:
+    """The data version of a Parquet object, computed anew from the file."""
+    schema = read_schema(path)
+    return hashing.table_versions(path, read_layout(path), schema, metadata=read_index(path))[0]
+
+
+def read_schema(path: Path) -> Schema:
+    """(column name, type text) of a Parquet file as polars reads it."""
+    import polars as pl
+
+    return tuple((name, type_text(dtype)) for name, dtype in pl.read_parquet_schema(path).items())
+
+
+def read_index(path: Path) -> str | None:
+    """The JSON list of the pandas index columns, or None."""
+    import polars as pl
+
+    return pl.read_parquet_metadata(path).get(INDEX_KEY)
+
+
+def type_text(dtype: pl.DataType) -> str:
+    """A column type as text that does not follow the wording of polars releases, for the types in daily use."""
+    import polars as pl
+
+    match dtype:
+        case pl.Datetime():
+            zone = "" if dtype.time_zone is None else f", {dtype.time_zone}"
+            return f"Datetime({dtype.time_unit}{zone})"
+        case pl.Duration():
+            return f"Duration({dtype.time_unit})"
+        case pl.Decimal():
+            return f"Decimal({dtype.precision}, {dtype.scale})"
+        case pl.List():
+            return f"List({type_text(_inner(dtype.inner))})"
+        case pl.Array():
+            return f"Array({type_text(_inner(dtype.inner))}, {dtype.size})"
+        case pl.Struct():
+            fields = ", ".join(f"{field.name!r}: {type_text(_inner(field.dtype))}" for field in dtype.fields)
+            return f"Struct({{{fields}}})"
+        case pl.Enum():
+            return f"Enum({dtype.categories.to_list()!r})"
+        case _:
+            return str(dtype)
+
+
+def _inner(dtype: object) -> pl.DataType:
+    import polars as pl
+
+    # nested types may hold the class instead of an instance
+    return dtype() if isinstance(dtype, type) else dtype  # type: ignore[return-value]
+
+
+def _in_canonical_order(frame: pl.LazyFrame, request: WriteRequest) -> pl.LazyFrame:
+    import polars as pl
+
+    keys: list[pl.Expr] = []
+    values: list[pl.Expr] = []
+    for name, dtype in frame.collect_schema().items():
+        try:
+            values.append(_one_bit_pattern(pl.col(name), dtype).alias(name))
+            if dtype != pl.Null:
+                keys.append(pl.col(name).cast(_sort_type(dtype)))
+        except NotImplementedError as error:
+            raise FormatError(
+                f"{request.who} is declared unordered, and its column `{name}` of type {error} cannot be sorted",
+                hint="drop `unordered=True` and sort the rows by a key, or store the column as List(Struct)",
+                column=name,
+            ) from None
+    frame = frame.select(values)
+    return frame.sort(keys, maintain_order=False, nulls_last=False) if keys else frame
+
+
+def _one_bit_pattern(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Floats that compare equal made equal in bits: one zero, one NaN, at any depth.
+
+    Sorting cannot order what compares equal, so two files of the same rows could differ otherwise.
+    """
+    import polars as pl
+
+    if not _holds_float(dtype):
+        return value
+    match dtype:
+        case pl.List():
+            return value.list.eval(_one_bit_pattern(pl.element(), _inner(dtype.inner)))
+        case pl.Array():
+            inner = pl.List(dtype.inner)
+            return _one_bit_pattern(value.cast(inner), inner).cast(dtype)
+        case pl.Struct():
+            fields = [
+                _one_bit_pattern(value.struct.field(field.name), _inner(field.dtype)).alias(field.name)
+                for field in dtype.fields
+            ]
+            # a missing struct is no struct of missing fields
+            return pl.when(value.is_not_null()).then(pl.struct(fields))
+        case _ if dtype.is_float():
+            zero, nan = pl.lit(0.0, dtype=dtype), pl.lit(float("nan"), dtype=dtype)
+            return pl.when(value == 0).then(zero).when(value.is_nan()).then(nan).otherwise(value)
+        case _:
+            raise NotImplementedError(type_text(dtype))
+
+
+def _holds_float(dtype: pl.DataType) -> bool:
+    return "Float" in type_text(dtype)
+
+
+def _sort_type(dtype: pl.DataType) -> pl.DataType:
+    """The type to sort by: categories by their text, because their codes differ from process to process."""
+    import polars as pl
+
+    match dtype:
+        case pl.Categorical():
+            return pl.String()
+        case pl.List():
+            return pl.List(_sort_type(_inner(dtype.inner)))
+        case pl.Array():
+            return pl.Array(_sort_type(_inner(dtype.inner)), dtype.size)
+        case pl.Struct():
+            return pl.Struct({field.name: _sort_type(_inner(field.dtype)) for field in dtype.fields})
+        case _ if dtype.is_nested() or dtype.is_object():
+            raise NotImplementedError(type_text(dtype))
+        case _:
+            return dtype

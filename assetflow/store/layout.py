@@ -1,0 +1,52 @@
+"""Where an object lies below the store root, safe on every file system.
+
+`<asset segments>/[@<partition>/]<version hex><suffix>`. Partition keys are any text, so they are
+percent-encoded; what a file system could confuse with another name (letter case, a reserved device name, a
+trailing dot) or refuse (length) gets a hash of the exact text appended, so two keys never share a folder.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from xxhash import xxh3_128_hexdigest
+
+_MAX_NAME = 80
+_HASH_DIGITS = 16
+_RESERVED = frozenset(
+    ["con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))]
+)
+
+
+def object_uri(*, asset: str, partition: str | None, version_hex: str, suffix: str) -> str:
+    """The posix path of an object relative to the store root."""
+    return f"{asset_folder(asset, partition)}/{version_hex}{suffix}"
+
+
+def asset_folder(asset: str, partition: str | None = None) -> str:
+    """The posix path of the folder that holds all objects of an asset partition."""
+    parts = [safe_name(segment) for segment in asset.split("/")]
+    if partition is not None:
+        parts.append("@" + safe_name(partition))
+    return "/".join(parts)
+
+
+def safe_name(text: str) -> str:
+    """One file name for one text: readable where it can be, different for different texts everywhere."""
+    # `~` marks the hash, so it has to be encoded in the text itself
+    encoded = quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
+    if not _is_ambiguous(text, encoded):
+        return encoded
+    digest = xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))[:_HASH_DIGITS]
+    return f"{encoded[:_MAX_NAME].rstrip('.')}~{digest}"
+
+
+def _is_ambiguous(text: str, encoded: str) -> bool:
+    return (
+        not text
+        or len(encoded) > _MAX_NAME
+        or text != text.lower()
+        or text.endswith(".")
+        or text.startswith(".")
+        or text.split(".", 1)[0] in _RESERVED
+    )
