@@ -136,9 +136,7 @@ def _pop_through(stack: list[int], node: int, on_stack: bytearray) -> list[int]:
             return component
 
 
-def shortest_path(
-    successors: Adjacency, start: int, goal: int, *, within: Sequence[bool] | bytearray
-) -> list[int]:
+def shortest_path(successors: Adjacency, start: int, goal: int, *, within: Sequence[bool] | bytearray) -> list[int]:
     """A shortest path from start to goal, both included, over allowed nodes; empty without one."""
     came_from = {start: start}
     frontier = [start]

@@ -33,12 +33,7 @@ def knots(successors: Adjacency) -> Iterator[Knot]:
     for component in strong_components(successors):
         for node in component:
             inside[node] = 1
-        edges = [
-            (node, other)
-            for node in component
-            for other in successors[node]
-            if inside[other] and other != node
-        ]
+        edges = [(node, other) for node in component for other in successors[node] if inside[other] and other != node]
         covered: set[tuple[int, int]] = set()
         cycles: list[tuple[int, ...]] = []
         for node, other in edges:

@@ -50,11 +50,7 @@ class AssetGraph:
         self._keys = tuple(by_key)
         self._positions = {key: at for at, key in enumerate(self._keys)}
         edges = sorted(
-            {
-                (self._positions[edge.upstream], at)
-                for at, spec in enumerate(by_key.values())
-                for edge in spec.inputs
-            }
+            {(self._positions[edge.upstream], at) for at, spec in enumerate(by_key.values()) for edge in spec.inputs}
         )
         self._edges = tuple((self._keys[a], self._keys[b]) for a, b in edges)
         self._down = Adjacency(len(self._keys), [(a, b) for a, b in edges if a != b])
@@ -178,9 +174,7 @@ class AssetGraph:
 
     def _known(self, key: str) -> str:
         if key not in self._specs:
-            raise UnknownAssetError(
-                f"no asset has the key `{key}`", hint=NearestKeys(self._keys).hint(key), asset=key
-            )
+            raise UnknownAssetError(f"no asset has the key `{key}`", hint=NearestKeys(self._keys).hint(key), asset=key)
         return key
 
 

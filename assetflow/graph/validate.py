@@ -51,9 +51,7 @@ def _tabulate(specs: tuple[AssetSpec, ...]) -> _Table:
             if edge.upstream in positions and edge.upstream != spec.key
         }
     )
-    return _Table(
-        all_specs=specs, specs=ordered, positions=positions, downstream=Adjacency(len(ordered), edges)
-    )
+    return _Table(all_specs=specs, specs=ordered, positions=positions, downstream=Adjacency(len(ordered), edges))
 
 
 def _duplicates(table: _Table) -> Iterator[Problem]:
@@ -161,11 +159,7 @@ def _computation_nodes(table: _Table) -> tuple[list[int], dict[int, list[int]]]:
 def _hop(table: _Table, homes: list[int], start: int, goal: int) -> tuple[int, int]:
     """The first dependency that leads from one call to another, as a pair of assets."""
     return next(
-        (a, b)
-        for a in range(start, len(homes))
-        if homes[a] == start
-        for b in table.downstream[a]
-        if homes[b] == goal
+        (a, b) for a in range(start, len(homes)) if homes[a] == start for b in table.downstream[a] if homes[b] == goal
     )
 
 
