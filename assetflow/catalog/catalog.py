@@ -79,9 +79,7 @@ class Catalog:
         """The rows of a read-only SQL query over the catalog and the data; QueryError when DuckDB refuses it."""
         raise NotImplementedError
 
-    def run_query_to(
-        self, sql: str, path: Path, *, format: str, params: Sequence[Any] | Mapping[str, Any] = ()
-    ) -> int:
+    def run_query_to(self, sql: str, path: Path, *, format: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> int:
         """Write a query's rows to a `csv`, `parquet` or `json` file and return how many there are."""
         raise NotImplementedError
 
@@ -105,9 +103,7 @@ class Catalog:
         """The steps of a run (a full id), in step order."""
         raise NotImplementedError
 
-    def history(
-        self, asset: str, partition: str | None = None, *, limit: int | None = None
-    ) -> list[HistoryRow]:
+    def history(self, asset: str, partition: str | None = None, *, limit: int | None = None) -> list[HistoryRow]:
         """The materializations of an asset (of one partition, when given), newest first."""
         raise NotImplementedError
 

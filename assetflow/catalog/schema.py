@@ -1,0 +1,124 @@
+"""The tables inside `catalog.duckdb`, their version, and the way from an older version to this one.
+
+Inside, everything is an integer: assets, partitions (0: none), environments, and a materialization is its run's number
+shifted left by 32 plus its own number within the run; the views give the texts back. No table has an index: DuckDB's
+cost crash safety, and the questions asked here are scans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from duckdb import DuckDBPyConnection
+
+from assetflow.errors import CatalogVersionError
+
+Connection = DuckDBPyConnection
+Migration = Callable[[Connection], None]
+
+TABLES = """
+create table _meta(version integer, written_by varchar);
+create table _settings(name varchar, value varchar);
+create table _logs(log integer, name varchar, size bigint);
+create table _segments(name varchar);
+
+create table _assets(asset integer, key varchar);
+create table _partitions(partition integer, key varchar);
+create table _environments(environment integer, name varchar);
+create table _prefixes(prefix integer, text varchar);
+
+create table _runs(
+    run integer, log integer, environment integer, selection json, options json, host varchar, pid bigint,
+    process_started varchar, version varchar, steps integer, parent_run varchar, started_at timestamp);
+create table _run_ends(run integer, status varchar, finished_at timestamp, counts json, error varchar);
+create table _step_starts(
+    run integer, step integer, asset integer, partition integer, attempt integer, started_at timestamp);
+create table _steps(
+    run integer, step integer, asset integer, partition integer, status varchar, attempts integer, seconds double,
+    started_at timestamp, finished_at timestamp, causes json, error json, caused_by varchar, m bigint);
+create table _attempts(
+    run integer, step integer, asset integer, partition integer, attempt integer, status varchar,
+    started_at timestamp, seconds double, error json);
+
+create table _materializations(
+    m bigint, asset integer, partition integer, environment integer, data_version varchar, code_version varchar,
+    config json, config_version varchar, input_fingerprint varchar, dependencies varchar, uri varchar,
+    format varchar, "rows" bigint, bytes bigint, "schema" json, column_versions json, payload json, metadata json,
+    packages json, seconds double, started_at timestamp, finished_at timestamp, "order" bigint);
+create table _edges(
+    m bigint, input_asset integer, input_partition integer, input_m bigint, input_data_version varchar);
+create table _publications(
+    environment integer, asset integer, partition integer, m bigint, "order" bigint, moved_at timestamp,
+    reason varchar);
+create table _pointers(
+    environment integer, asset integer, partition integer, m bigint, "order" bigint, moved_at timestamp);
+
+create table _observations(
+    id varchar, run integer, asset integer, partition integer, data_version varchar, detail json, "order" bigint,
+    observed_at timestamp);
+create table _events(
+    id varchar, run integer, step integer, asset integer, partition integer, event_type varchar, key varchar,
+    payload json, emitted_at timestamp);
+create table _checks(
+    id varchar, run integer, asset integer, partition integer, m bigint, name varchar, passed boolean,
+    severity varchar, message varchar, metadata json, checked_at timestamp);
+create table _dynamic(
+    definition varchar, log integer, position bigint, added varchar[], removed varchar[], changed_at timestamp);
+
+create table _code(asset integer, code_version varchar, packages json, recorded_at timestamp);
+create table _code_components(asset integer, code_version varchar, component varchar, hash varchar);
+create table _code_texts(hash varchar, text varchar);
+
+create table _definitions(
+    asset varchar, "group" varchar, kind varchar, code_version varchar, config_version varchar, partitions varchar,
+    policies json, upstreams varchar[], tags json, owners varchar[], description varchar, location varchar);
+create table _column_edges(
+    asset varchar, "column" varchar, input_asset varchar, input_column varchar, kind varchar);
+"""
+
+MIGRATIONS: tuple[Migration, ...] = ()
+"""`MIGRATIONS[n]` takes a catalog of version n + 1 to version n + 2, inside the transaction of a fold."""
+
+
+def schema_version(migrations: Sequence[Migration] = MIGRATIONS) -> int:
+    """The version that this assetflow writes."""
+    return len(migrations) + 1
+
+
+def create(con: Connection, *, written_by: str) -> None:
+    """Make the tables in an empty database."""
+    con.execute(TABLES)
+    con.execute("insert into _meta values (?, ?)", [schema_version(), written_by])
+
+
+def version_of(con: Connection) -> int:
+    """The version a database holds; duckdb.Error when it is no catalog."""
+    row = con.execute("select max(version) from _meta").fetchone()
+    if row is None or row[0] is None:
+        return 0
+    return int(row[0])
+
+
+def check_version(found: int, *, path: str, written_by: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """CatalogVersionError when the catalog is newer than this assetflow."""
+    known = schema_version(migrations)
+    if found > known:
+        raise CatalogVersionError(
+            f"`{path}` has catalog version {found}, written by assetflow {written_by}; this assetflow knows "
+            f"versions up to {known}",
+            hint=f"upgrade assetflow (at least {written_by}); the catalog was left as it is",
+            found=found,
+            known=known,
+            written_by=written_by,
+        )
+
+
+def migrate(con: Connection, *, migrations: Sequence[Migration] = MIGRATIONS) -> bool:
+    """Bring an older catalog to this version, step by step; whether there was anything to do."""
+    found = version_of(con)
+    if found >= schema_version(migrations):
+        return False
+    for step in migrations[found - 1 :]:
+        step(con)
+    con.execute("update _meta set version = ?", [schema_version(migrations)])
+    return True

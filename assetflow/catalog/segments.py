@@ -1,0 +1,120 @@
+"""The logs of ended runs, packed into Parquet: `log/segments/<n>.parquet` with a row per raw line.
+
+A segment is renamed into place before the logs it replaces are unlinked. A crash in between leaves both, and lines
+that are there twice are folded once: a line is its log's name and its offset.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+
+from assetflow.catalog.disk import replace, sync_file, sync_folder, writing
+from assetflow.catalog.log import SUFFIX, LogReader, try_own, verified
+from assetflow.catalog.schema import Connection
+from assetflow.catalog.sidecar import Paths, log_sizes, segment_names
+
+_FETCH = 10_000
+_SEPARATOR = "\x01"
+"""Stands between the fields of the temporary file: JSON text never holds it raw."""
+
+_ENDED = """
+select l.name, l.size from _logs l
+where not exists (
+    select 1 from _runs r anti join _run_ends e on e.run = r.run where r.log = l.log)
+order by l.name"""
+
+
+class UnreadableSegment(Exception):
+    """A segment that DuckDB cannot read; the message says why."""
+
+
+def lines(con: Connection, path: Path) -> Iterator[tuple[str, int, bytes | None, int]]:
+    """Log name, offset, JSON text (None: damaged) and end offset of every line of a segment, as they were written."""
+    cursor = con.cursor()
+    try:
+        cursor.execute('select log, "offset", line from read_parquet(?) order by log, "offset"', [str(path)])
+        while rows := cursor.fetchmany(_FETCH):
+            for log, offset, line in rows:
+                raw = line.encode()
+                yield log, offset, verified(raw), offset + len(raw) + 1
+    except duckdb.Error as error:
+        raise UnreadableSegment(str(error).splitlines()[0]) from error
+    finally:
+        cursor.close()
+
+
+def ended(con: Connection, paths: Paths) -> list[tuple[str, int]]:
+    """Logs on disk, with their sizes, that are wholly folded and hold no unfinished run, sorted by name."""
+    sizes = log_sizes(paths.log)
+    return [(name, size) for name, size in con.execute(_ENDED).fetchall() if sizes.get(name) == size > 0]
+
+
+def pack(con: Connection, paths: Paths, logs: Sequence[tuple[str, int]]) -> tuple[str, list[int]] | None:
+    """Write one segment from those logs that no writer holds; its name and the handles that own them now.
+
+    The caller records the segment, then hands both to `drop`. None when every log is held by somebody.
+    """
+    owned: list[tuple[str, int]] = []
+    for name, size in logs:
+        fd = try_own(paths.log / f"{name}{SUFFIX}")
+        if fd is None:
+            continue
+        if os.fstat(fd).st_size == size:
+            owned.append((name, fd))
+        else:
+            os.close(fd)
+    if not owned:
+        return None
+    segment = _next_name(paths)
+    with writing(paths.segments):
+        paths.segments.mkdir(parents=True, exist_ok=True)
+        longest = _spread(paths, [name for name, _fd in owned])
+    target = paths.segments / segment
+    temporary = target.with_suffix(".tmp")
+    columns = "{'log': 'VARCHAR', 'offset': 'BIGINT', 'line': 'VARCHAR'}"
+    con.execute(
+        f"copy (select * from read_csv('{_sql(paths.stage)}', delim = '{_SEPARATOR}', quote = '', escape = '', "
+        f"header = false, columns = {columns}, max_line_size = {longest + 1000}, auto_detect = false)) "
+        f"to '{_sql(temporary)}' (format parquet, compression zstd)"
+    )
+    with writing(target):
+        sync_file(temporary)
+        replace(temporary, target)
+        sync_folder(paths.segments)
+    return segment, [fd for _name, fd in owned]
+
+
+def drop(paths: Paths, names: Sequence[str], handles: Sequence[int]) -> None:
+    """Unlink the logs that a segment has replaced, then let go of them."""
+    for name in names:
+        (paths.log / f"{name}{SUFFIX}").unlink(missing_ok=True)
+    for fd in handles:
+        os.close(fd)
+
+
+def _next_name(paths: Paths) -> str:
+    taken = [int(name.split(".")[0]) for name in segment_names(paths.segments) if name.split(".")[0].isdigit()]
+    return f"{max(taken, default=0) + 1:06d}.parquet"
+
+
+def _spread(paths: Paths, names: Sequence[str]) -> int:
+    """Write the lines of logs to the temporary file and return the length of the longest."""
+    longest = 0
+    with open(paths.stage, "wb") as file:
+        for name in names:
+            path = paths.log / f"{name}{SUFFIX}"
+            raw = path.read_bytes()
+            prefix = name.encode()
+            for offset, body in LogReader(path).lines():
+                line = raw[offset : offset + 9 + len(body)]
+                longest = max(longest, len(line))
+                file.write(b"%b\x01%d\x01%b\n" % (prefix, offset, line))
+    return longest
+
+
+def _sql(path: Path) -> str:
+    return str(path).replace("'", "''")
