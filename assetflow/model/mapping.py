@@ -59,9 +59,7 @@ class PartitionMapping(ABC):
         """The downstream partitions that read any of these upstream partitions."""
 
     @abstractmethod
-    def check(
-        self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition | None
-    ) -> str | None:
+    def check(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition | None) -> str | None:
         """Why the mapping cannot join these definitions, or None when it can; for when definitions are loaded."""
 
     @abstractmethod
@@ -95,8 +93,6 @@ class PartitionMapping(ABC):
         raise NotImplementedError
 
 
-def default_mapping(
-    downstream: PartitionsDefinition | None, upstream: PartitionsDefinition | None
-) -> PartitionMapping:
+def default_mapping(downstream: PartitionsDefinition | None, upstream: PartitionsDefinition | None) -> PartitionMapping:
     """The mapping of an edge that declares none; use `check` on it, it never raises here."""
     raise NotImplementedError

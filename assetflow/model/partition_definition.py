@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from assetflow.errors import PartitionError, UnknownPartitionError
-from assetflow.model import regions, subset_text
+from assetflow.model import regions
 from assetflow.model.regions import Interval, Region
 from assetflow.model.subset import PartitionSubset
+from assetflow.model.subset_text import match_keys, parse_subset, show_subset, stored_subset, subset_between
 
 
 class PartitionsDefinition(ABC):
@@ -77,6 +78,10 @@ class PartitionsDefinition(ABC):
     def region(self, as_of: datetime | None = None) -> Region:
         """The partitions there at the instant, as nested intervals of ordinals."""
 
+    def allowed(self, region: Region) -> Region:
+        """The part of a region that the definition holds: all of it, unless it is sparse."""
+        return region
+
     @abstractmethod
     def __contains__(self, key: object) -> bool:
         """Whether the key belongs to the definition, at whatever time it comes to be there."""
@@ -127,21 +132,21 @@ class PartitionsDefinition(ABC):
 
         With `as_of`, only what is there at that instant; a key or a pattern that is not is an UnknownPartitionError.
         """
-        return subset_text.parse(self, text, as_of)
+        return parse_subset(self, text, as_of)
 
     def between(
         self, first: str | None = None, last: str | None = None, *, as_of: datetime | None = None
     ) -> PartitionSubset:
         """The partitions from one key to another, both included; None leaves that side open."""
-        return subset_text.between(self, first, last, as_of)
+        return subset_between(self, first, last, as_of)
 
     def print_subset(self, subset: PartitionSubset) -> str:
         """The subset as text that `parse` reads back."""
-        return subset_text.show(self, subset)
+        return show_subset(self, subset)
 
     def subset_from_json(self, data: Mapping[str, Any]) -> PartitionSubset:
         """The subset that `PartitionSubset.to_json` wrote; an UnknownPartitionError for keys no longer known."""
-        return subset_text.from_json(self, data)
+        return stored_subset(self, data)
 
     # --- errors ---
 
@@ -207,4 +212,4 @@ class KeyAxis(PartitionsDefinition):
 
     def matching(self, pattern: str, held: range) -> tuple[Interval, ...]:
         """The intervals of those ordinals in `held` whose keys match the glob pattern, in order."""
-        return subset_text.match_keys(pattern, ((i, self.key(i)) for i in held))
+        return match_keys(pattern, ((i, self.key(i)) for i in held))

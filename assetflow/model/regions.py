@@ -125,8 +125,7 @@ def union_all(regions: Iterable[Region], *, depth: int) -> Region:
     left = [region for region in regions if region]
     while len(left) > 1:
         pairs = [
-            combine(left[i], left[i + 1], depth=depth, operation=Operation.UNION)
-            for i in range(0, len(left) - 1, 2)
+            combine(left[i], left[i + 1], depth=depth, operation=Operation.UNION) for i in range(0, len(left) - 1, 2)
         ]
         left = pairs + left[len(pairs) * 2 :]
     return left[0] if left else EMPTY

@@ -91,6 +91,11 @@ def year_start(year: int) -> int:
     return epoch_of(datetime(year, 1, 1, tzinfo=UTC))
 
 
+def utc_year(instant: int) -> int:
+    """The UTC year that the instant lies in."""
+    return (EPOCH + timedelta(seconds=instant)).year
+
+
 @lru_cache(maxsize=16_384)
 def transitions(name: str, year: int) -> tuple[Transition, ...]:
     """All offset changes of the zone within the UTC year, in time order."""
