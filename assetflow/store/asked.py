@@ -123,7 +123,15 @@ def partition_items(as_type: object) -> tuple[type, object] | None:
 
 def type_name(value: object) -> str:
     """How a type is named to a user: `polars.DataFrame`, `dict[str, int]`, `int`."""
-    if not isinstance(value, type) or typing.get_args(value):
+    arguments = typing.get_args(value)
+    if arguments:
+        origin = typing.get_origin(value)
+        if origin in (typing.Union, types.UnionType):
+            return " | ".join(type_name(each) for each in arguments)
+        return f"{type_name(origin)}[{', '.join(type_name(each) for each in arguments)}]"
+    if value is type(None):
+        return "None"
+    if not isinstance(value, type):
         return str(value).replace("typing.", "")
     if value.__module__ in ("builtins", "__main__"):
         return value.__qualname__
@@ -163,8 +171,7 @@ def _from_text(text: str) -> Asked:
     known = [f"{p}.{n}" for p, n in _CLASSES if not p.startswith("_")] + list(_PLAIN_NAMES)
     raise FormatError(
         f"the annotation `{text}` is text that names no type assetflow can load",
-        hint=did_you_mean(text, known)
-        or "import the type at the top of the module, outside `if TYPE_CHECKING:`",
+        hint=did_you_mean(text, known) or "import the type at the top of the module, outside `if TYPE_CHECKING:`",
         annotation=text,
     )
 

@@ -19,7 +19,7 @@ _NUMBERS = itertools.count()
 _PREFIX = ".tmp-"
 
 _HINTS = {
-    errno.ENOSPC: "the disk is full: free some space (`assetflow gc` removes what nothing refers to) and run again",
+    errno.ENOSPC: "the disk is full: free some space (`assetflow gc` drops what nothing uses), run again",
     errno.EDQUOT: "the disk quota is used up: free some space and run again",
     errno.EACCES: "make the store folder writable for the user that runs assetflow",
     errno.EPERM: "make the store folder writable for the user that runs assetflow",
@@ -93,7 +93,7 @@ def flush(path: Path) -> None:
 
 
 def flush_folders(folders: Iterable[Path], *, root: Path) -> None:
-    """Flush folders and those above them up to `root`, each once: an entry that is not flushed may be lost."""
+    """Flush folders and those above them up to `root`, each once: unflushed entries may be lost."""
     pending = set(folders)
     for folder in list(pending):
         pending.update(parent for parent in folder.parents if parent.is_relative_to(root))
@@ -152,7 +152,7 @@ def disk_errors(root: Path, *, what: str) -> Iterator[None]:
 
 
 def os_error_number(error: BaseException) -> int | None:
-    """The operating system's error number behind an exception, also one that an engine has wrapped in text."""
+    """The operating system's error number behind an exception, also when an engine wrapped it in text."""
     if isinstance(error, OSError):
         return error.errno
     found = _OS_ERROR.search(str(error)) if isinstance(error, Exception) else None

@@ -30,13 +30,8 @@ def conform(value: Any, request: LoadRequest) -> Any:
     if isinstance(wanted.type, type) and not typing.get_args(wanted.type):
         return _conform_class(value, request, wanted.type)
     origin, arguments = typing.get_origin(wanted.type), typing.get_args(wanted.type)
-    if (
-        isinstance(origin, type)
-        and isinstance(value, origin)
-        and all(_is_any(each) for each in arguments[1:] or arguments)
-    ):
-        if origin is not dict or arguments[0] is not str or all(type(key) is str for key in value):
-            return value
+    if isinstance(origin, type) and isinstance(value, origin) and _anything_goes(origin, arguments, value):
+        return value
     return _validated(value, request, wanted.type)
 
 
@@ -74,6 +69,13 @@ def _is_structured(wanted: Any) -> bool:
     """Whether rows are turned into models or dataclasses, which strict mode would refuse."""
     parts = [wanted, *typing.get_args(wanted)]
     return any(asked(part).kind is AskedKind.MODEL or hasattr(part, "__dataclass_fields__") for part in parts)
+
+
+def _anything_goes(origin: type, arguments: tuple[Any, ...], value: Any) -> bool:
+    """Whether `list[Any]`, `dict[str, Any]` and the like need no validation of what is inside."""
+    if origin is dict and arguments[:1] == (str,):
+        return _is_any(arguments[1]) and all(type(key) is str for key in value)
+    return all(_is_any(each) for each in arguments)
 
 
 def _is_any(annotation: object) -> bool:

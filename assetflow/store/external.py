@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from assetflow.errors import FormatError, ValueNotFoundError
 from assetflow.model.version import fingerprint
-from assetflow.store.asked import FRAME_KINDS, Asked, AskedKind, asked, partition_items
+from assetflow.store.asked import FRAME_KINDS, AskedKind, asked, partition_items
 from assetflow.store.formats.contract import LoadRequest
 from assetflow.store.formats.relations import literal, opened, quoted
 from assetflow.store.formats.tables import table_as
@@ -66,7 +66,10 @@ def read_file(
 
 
 def hash_file(path: Path) -> str:
-    """The data version `f1:…` of a file's content; the name does not count. OSError when it cannot be read."""
+    """The data version `f1:…` of a file's content; the name does not count.
+
+    Raises OSError when the file cannot be read.
+    """
     return f"{FILE_ALGORITHM}:{file_digest(path)}"
 
 
@@ -135,9 +138,7 @@ def _scan(path: Path, request: LoadRequest) -> pl.LazyFrame:
     suffix = _suffix(path)
     if suffix in _CSV:
         # every value is looked at: a type guessed from the first hundred rows fails, or changes, further down
-        return pl.scan_csv(
-            path, separator=_CSV[suffix], infer_schema_length=None, glob=False, try_parse_dates=True
-        )
+        return pl.scan_csv(path, separator=_CSV[suffix], infer_schema_length=None, glob=False, try_parse_dates=True)
     if suffix == ".parquet":
         return pl.scan_parquet(path, glob=False, hive_partitioning=False)
     if suffix in _LINES:

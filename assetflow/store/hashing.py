@@ -99,7 +99,6 @@ def table_versions(
     """
     digests = column_digests(path, layout)
     columns = tuple(
-        (name, fingerprint(COLUMN_ALGORITHM, name, kind, layout.rows, digests.get(name, [])))
-        for name, kind in schema
+        (name, fingerprint(COLUMN_ALGORITHM, name, kind, layout.rows, digests.get(name, []))) for name, kind in schema
     )
     return fingerprint(DATA_ALGORITHM, "table", layout.rows, columns, metadata), columns

@@ -13,9 +13,7 @@ from xxhash import xxh3_128_hexdigest
 
 _MAX_NAME = 80
 _HASH_DIGITS = 16
-_RESERVED = frozenset(
-    ["con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))]
-)
+_RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))])
 
 
 def object_uri(*, asset: str, partition: str | None, version_hex: str, suffix: str) -> str:

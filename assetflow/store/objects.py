@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from assetflow.errors import OutputLostError
+from assetflow.errors import FormatError, OutputLostError
 from assetflow.model.keys import show
 from assetflow.store import atomic
 from assetflow.store.asked import asked, qualified_name
@@ -74,16 +76,23 @@ class LocalStore:
             python_type=qualified_name(type(value)),
         )
 
-    def load(
-        self, obj: StoredObject, as_type: object = None, *, connection: Any = None, who: str | None = None
-    ) -> Any:
+    def load(self, obj: StoredObject, as_type: object = None, *, connection: Any = None, who: str | None = None) -> Any:
         """Read an object back as the type that an annotation asks for; None gives what was written.
 
         `connection` is the DuckDB connection that a relation shall belong to (a fresh one otherwise), `who`
         how messages name the value. Raises `OutputLostError` when the object is gone, `FormatError` when its
         format cannot give that type.
         """
-        return format_named(obj.format).load(self._request(obj, as_type, connection, who))
+        found = format_named(obj.format)
+        request = self._request(obj, as_type, connection, who)
+        try:
+            return found.load(request)
+        except FormatError:
+            # of a union the first member that fits: `pl.DataFrame | None`
+            for option in request.asked.options:
+                with contextlib.suppress(FormatError):
+                    return found.load(replace(request, asked=option))
+            raise
 
     def load_many(
         self,

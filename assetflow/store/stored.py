@@ -35,15 +35,13 @@ class StoredObject:
             "bytes": self.bytes,
             "rows": self.rows,
             "schema": None if self.schema is None else [list(pair) for pair in self.schema],
-            "column_versions": None
-            if self.column_versions is None
-            else [list(pair) for pair in self.column_versions],
+            "column_versions": None if self.column_versions is None else [list(pair) for pair in self.column_versions],
             "python_type": self.python_type,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StoredObject:
-        """Read what `to_json` gave; keys it does not know are ignored, so an older assetflow reads a newer record."""
+        """Read what `to_json` gave; unknown keys are ignored, so an older assetflow reads a newer record."""
         return cls(
             uri=data["uri"],
             format=data["format"],

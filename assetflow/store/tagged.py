@@ -86,9 +86,8 @@ def _encode_zone(zone: dt.tzinfo | None) -> Any:
     if type(zone) is ZoneInfo and zone.key is not None:
         return zone.key
     # a named `timezone` differs in its repr from the one that its offset gives back
-    if type(zone) is dt.timezone and (offset := zone.utcoffset(None)) is not None:
-        if repr(zone) == repr(dt.timezone(offset)):
-            return _encode_delta(offset)
+    if type(zone) is dt.timezone and repr(zone) == repr(dt.timezone(zone.utcoffset(None))):
+        return _encode_delta(zone.utcoffset(None))
     raise NotEncodableError(f"the time zone {zone!r} has no exact JSON form")
 
 
@@ -126,7 +125,7 @@ def _decode_zone(zone: Any) -> dt.tzinfo | None:
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda value: int(value, 16),
     "float": float,
-    "dict": lambda pairs: {key: item for key, item in pairs},
+    "dict": dict,
     "tuple": tuple,
     "set": set,
     "frozenset": frozenset,

@@ -45,13 +45,14 @@ def load_parts(parts: Sequence[Part], as_type: object, union: Union) -> Any:
             return {part.key: part.load(item) for part in parts}
         return [part.load(item) for part in parts]
     wanted = asked(as_type)
+    wanted = next((option for option in wanted.options if option.is_frame), wanted)
     tables = all(part.obj.format == "parquet" for part in parts)
     if wanted.kind is AskedKind.NATIVE and not (parts and tables):
         return {part.key: part.load(None) for part in parts}
     if not (wanted.is_frame or wanted.kind is AskedKind.NATIVE):
         raise FormatError(
             f"{union.who} has {len(parts)} partitions, which cannot be loaded as one `{wanted.text}`",
-            hint=f"annotate the input as `dict[str, {wanted.text}]` or `list[{wanted.text}]`, or a frame type",
+            hint=f"annotate it as `dict[str, {wanted.text}]` or `list[{wanted.text}]`, or a frame type",
             asked=wanted.text,
         )
     if not parts:
@@ -83,8 +84,8 @@ def _union_of_tables(parts: Sequence[Part], wanted: Asked, union: Union) -> Any:
         if union.partition_column is not None:
             frame = frame.with_columns(pl.lit(part.key).alias(union.partition_column))
         frames.append(frame)
-    how = "vertical_relaxed" if promoted else "vertical"
-    return table_as(pl.concat(frames, how=how), request, index_of=parts[0].path)
+    union_frame = pl.concat(frames, how="vertical_relaxed" if promoted else "vertical")
+    return table_as(union_frame, request, index_of=parts[0].path)
 
 
 def _union_of_others(parts: Sequence[Part], wanted: Asked, union: Union) -> Any:
@@ -105,9 +106,7 @@ def _relation(parts: Sequence[Part], union: Union) -> Any:
     connection = opened(union.connection)
     files = ", ".join(quoted(literal(part.path)) for part in parts)
     if union.partition_column is None:
-        return connection.sql(
-            f"select * from read_parquet([{files}], hive_partitioning = false, union_by_name = true)"
-        )
+        return connection.sql(f"select * from read_parquet([{files}], hive_partitioning = false, union_by_name = true)")
     keys = ", ".join(quoted(part.key) for part in parts)
     names = ", ".join(quoted(str(part.path)) for part in parts)
     column = '"' + union.partition_column.replace('"', '""') + '"'
@@ -153,7 +152,7 @@ def _common_types(parts: Sequence[Part], union: Union) -> bool:
 def _refuse(first: Part, other: Part, union: Union, difference: str) -> None:
     raise FormatError(
         f"{union.who}: the partitions `{first.key}` and `{other.key}` differ: {difference}",
-        hint="materialize the older partitions again, or annotate the input as `dict[str, …]` of the frame type",
+        hint="materialize the older partitions again, or annotate the input as `dict[str, …]`",
         partitions=[first.key, other.key],
     )
 
@@ -162,7 +161,7 @@ def _check_partition_column(parts: Sequence[Part], union: Union) -> None:
     column = union.partition_column
     if column is not None and column in dict(parts[0].obj.schema or ()):
         raise FormatError(
-            f"{union.who} already has a column `{column}`, so the partition key cannot be added under that name",
+            f"{union.who} already has a column `{column}`, so the partition key needs another name",
             hint="choose another name for the partition column",
             column=column,
         )

@@ -42,7 +42,8 @@ class ArrayFormat(RawVersion):
             return array
         if request.asked.kind not in (AskedKind.NATIVE, AskedKind.PLAIN):
             raise request.mismatch("np.ndarray", "Path", "bytes")
-        value = array if request.python_type == "numpy.ndarray" else array[()]
+        # an array without dimensions and a scalar are the same bytes, so both come back as the scalar
+        value = array[()] if array.ndim == 0 else array
         if request.asked.type in (bool, int, float) and array.ndim == 0:
             return conform(array.item(), request)
         return conform(value, request)

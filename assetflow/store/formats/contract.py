@@ -63,8 +63,10 @@ class LoadRequest:
 class ValueFormat(Protocol):
     """One way to keep values of some types as a file."""
 
-    names: tuple[str, ...]
-    """The `StoredObject.format` names whose objects this format loads."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The `StoredObject.format` names whose objects this format loads."""
+        ...
 
     def accepts(self, value: object) -> bool:
         """Whether this format writes the value; imports nothing."""

@@ -66,6 +66,4 @@ def _plotly_figure(request: LoadRequest) -> Any:
 
 
 def _comes_from(value: object, package: str, name: str) -> bool:
-    return any(
-        base.__name__ == name and base.__module__.split(".")[0] == package for base in type(value).__mro__
-    )
+    return any(base.__name__ == name and base.__module__.split(".")[0] == package for base in type(value).__mro__)

@@ -37,7 +37,7 @@ class FileFormat:
         if not value.is_file():
             raise FormatError(
                 f"{request.who} returned the path {str(value)!r}, which is no file or folder",
-                hint="write the file before returning its Path; to keep the text of a path, return `str(path)`",
+                hint="write the file before returning its Path; to keep only the name, return `str(path)`",
                 path=str(value),
             )
         found = _SUFFIX.search(value.name)
@@ -67,7 +67,7 @@ class FileFormat:
 
 
 def folder_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(relative posix name, path) of every file below a folder, sorted by name; empty folders do not count."""
+    """(relative posix name, path) of every file below a folder, by name; empty folders do not count."""
     pending = [folder]
     found: list[tuple[str, Path]] = []
     while pending:
@@ -80,7 +80,7 @@ def folder_files(folder: Path) -> Iterator[tuple[str, Path]]:
                 pending.append(path)
             else:
                 raise FormatError(
-                    f"the folder {str(folder)!r} contains {str(path)!r}, which is neither a file nor a plain folder",
+                    f"the folder {str(folder)!r} holds {str(path)!r}, which is no file and no plain folder",
                     hint="leave out links to folders, sockets and devices",
                     path=str(path),
                 )

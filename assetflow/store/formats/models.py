@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 from typing import Any
 
 from assetflow.errors import FormatError
@@ -14,10 +15,12 @@ from assetflow.store import tagged
 from assetflow.store.asked import AskedKind, asked, qualified_name
 from assetflow.store.conform import conform
 from assetflow.store.formats.contract import LoadRequest, WriteRequest, Written
-from assetflow.store.formats.raw import RawVersion, write_bytes
+from assetflow.store.formats.raw import write_bytes
+from assetflow.store.hashing import content_version, file_digest
+from assetflow.store.stored import StoredObject
 
 
-class ModelFormat(RawVersion):
+class ModelFormat:
     """Instances of pydantic models."""
 
     names = ("model",)
@@ -29,20 +32,21 @@ class ModelFormat(RawVersion):
         try:
             data: bytes = value.model_dump_json(by_alias=True, round_trip=True).encode()
             restored = type(value).model_validate_json(data)
-        except (
-            ValueError
-        ) as error:  # of pydantic: what cannot be serialized, and what does not validate again
+        except ValueError as error:  # of pydantic: what cannot be serialized, and what does not validate again
             raise _inexact(value, request, str(error)) from error
         difference = _difference(value, restored)
         if difference is not None:
             raise _inexact(value, request, difference)
-        return write_bytes(data, request, format="model", suffix=".json")
+        return _write(value, data, request, "model")
 
     def load(self, request: LoadRequest) -> Any:
         return _load_structured(request)
 
+    def version(self, path: Path, obj: StoredObject) -> str:
+        return content_version(obj.format, obj.python_type, file_digest(path))
 
-class DataclassFormat(RawVersion):
+
+class DataclassFormat:
     """Instances of dataclasses that pydantic can rebuild exactly; the others are left to pickle."""
 
     names = ("dataclass",)
@@ -53,10 +57,18 @@ class DataclassFormat(RawVersion):
     def write(self, value: Any, request: WriteRequest) -> Written:
         data = _as_json(value)
         assert data is not None, "accepts() has said so"
-        return write_bytes(data, request, format="dataclass", suffix=".json")
+        return _write(value, data, request, "dataclass")
 
     def load(self, request: LoadRequest) -> Any:
         return _load_structured(request)
+
+    def version(self, path: Path, obj: StoredObject) -> str:
+        return content_version(obj.format, obj.python_type, file_digest(path))
+
+
+def _write(value: Any, data: bytes, request: WriteRequest, format: str) -> Written:
+    # the class belongs to the content: equal fields of another class are another value
+    return write_bytes(data, request, format=format, suffix=".json", kind=qualified_name(type(value)))
 
 
 def _load_structured(request: LoadRequest) -> Any:
@@ -123,7 +135,7 @@ def _same_encoding(before: object, after: object) -> bool:
 def _inexact(value: Any, request: WriteRequest, reason: str) -> FormatError:
     return FormatError(
         f"{request.who} returned a `{type(value).__qualname__}` that JSON does not keep exactly: {reason}",
-        hint="change the field's type or its serializer, or return `model.model_dump()`; secrets are never stored",
+        hint="change the field's type or serializer, or return `model.model_dump()`",
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from assetflow.errors import FormatError
 from assetflow.store.formats.contract import LoadRequest, WriteRequest, missing_extra
-from assetflow.store.formats.parquet import read_index
+from assetflow.store.formats.parquet import read_notes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +27,7 @@ _UNNAMED = re.compile(r"__index_\d+__")
 
 
 def lazy_from_pandas(value: Any, request: WriteRequest) -> tuple[pl.LazyFrame, str | None]:
-    """A pandas frame or series as a lazy frame, and the JSON list of its index columns or None."""
+    """A pandas frame or series as a lazy frame, and the notes that belong to it or None."""
     import polars as pl
 
     pd = sys.modules["pandas"]  # the value is of pandas, so the package is there
@@ -35,9 +35,13 @@ def lazy_from_pandas(value: Any, request: WriteRequest) -> tuple[pl.LazyFrame, s
         import pyarrow as pa
     except ImportError:
         raise missing_extra("pyarrow", "pandas", what=f"storing the pandas value of {request.who}") from None
+    notes: dict[str, Any] = {}
     if isinstance(value, pd.Series):
+        notes["series"] = True
         value = value.to_frame(name="value" if value.name is None else value.name)
     value, index = _index_to_columns(value)
+    if index is not None:
+        notes["index"] = index
     _check_names(list(value.columns), request)
     try:
         table = pa.Table.from_pandas(value, preserve_index=False)
@@ -49,7 +53,7 @@ def lazy_from_pandas(value: Any, request: WriteRequest) -> tuple[pl.LazyFrame, s
     # pandas' own notes on the frame name the library's version, and would be no part of the content
     frame = pl.from_arrow(table.replace_schema_metadata(None))
     assert isinstance(frame, pl.DataFrame)
-    return frame.lazy(), None if index is None else json.dumps(index)
+    return frame.lazy(), json.dumps(notes) if notes else None
 
 
 def frame_from(frame: pl.DataFrame, request: LoadRequest, index_of: Path | None) -> Any:
@@ -62,10 +66,10 @@ def frame_from(frame: pl.DataFrame, request: LoadRequest, index_of: Path | None)
             error.name or "pandas", "pandas", what=f"loading {request.who} as `{request.asked.text}`"
         ) from None
     data = frame.to_pandas()
-    index = None if index_of is None else read_index(index_of)
-    if index is None:
+    notes = None if index_of is None else read_notes(index_of)
+    names = json.loads(notes).get("index") if notes else None
+    if not names:
         return data
-    names = json.loads(index)
     data = data.set_index(names)
     data.index.names = [None if _UNNAMED.fullmatch(name) else name for name in names]
     return data

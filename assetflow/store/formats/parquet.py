@@ -1,4 +1,4 @@
-"""Writing tables: every kind of table becomes a lazy frame, streamed into one Parquet file with a known layout.
+"""Writing tables: every kind becomes a lazy frame, streamed into one Parquet file of known layout.
 
 polars is imported inside the functions: `import assetflow.store` has to stay light, and a build in which
 nothing is stale never touches a table.
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 # part of the algorithm: with another size the same table has other bytes, thus another version
 ROW_GROUP_SIZE = 131_072
 
-# the key under which the names of a pandas index stand in the Parquet footer
-INDEX_KEY = "assetflow.index"
+# the key in the Parquet footer of what belongs to the value beside the columns: a JSON object, see `notes`
+NOTES_KEY = "assetflow"
 
 Schema = tuple[tuple[str, str], ...]
 
 
-def write_table(frame: pl.LazyFrame, request: WriteRequest, *, index: str | None = None) -> Written:
+def write_table(frame: pl.LazyFrame, request: WriteRequest, *, notes: str | None = None) -> Written:
     """Stream a lazy frame into `request.target` and hash what was written.
 
-    `index` is the JSON list of the columns that were a pandas index. With `request.unordered` the rows are
-    put into one canonical order first (which holds them in memory, as any sort does), so that the version
-    stands for the multiset of whole rows.
+    `notes` is a JSON object of what belongs to the value beside its columns: `index`, the columns that were a
+    pandas index, and `series`, true for what was one column alone. With `request.unordered` the rows are put
+    into one canonical order first (which holds them in memory, as any sort does), so that the version stands
+    for the multiset of whole rows.
     """
     if request.unordered:
         frame = _in_canonical_order(frame, request)
@@ -41,11 +42,11 @@ def write_table(frame: pl.LazyFrame, request: WriteRequest, *, index: str | None
         compression="zstd",
         row_group_size=ROW_GROUP_SIZE,
         maintain_order=True,
-        metadata=None if index is None else {INDEX_KEY: index},
+        metadata=None if notes is None else {NOTES_KEY: notes},
     )
     schema = read_schema(request.target)
     layout = read_layout(request.target)
-    version, columns = hashing.table_versions(request.target, layout, schema, metadata=index)
+    version, columns = hashing.table_versions(request.target, layout, schema, metadata=notes)
     return Written(
         format="parquet",
         suffix=".parquet",
@@ -59,7 +60,7 @@ def write_table(frame: pl.LazyFrame, request: WriteRequest, *, index: str | None
 def table_version(path: Path, obj: StoredObject) -> str:
     """The data version of a Parquet object, computed anew from the file."""
     schema = read_schema(path)
-    return hashing.table_versions(path, read_layout(path), schema, metadata=read_index(path))[0]
+    return hashing.table_versions(path, read_layout(path), schema, metadata=read_notes(path))[0]
 
 
 def read_schema(path: Path) -> Schema:
@@ -69,15 +70,15 @@ def read_schema(path: Path) -> Schema:
     return tuple((name, type_text(dtype)) for name, dtype in pl.read_parquet_schema(path).items())
 
 
-def read_index(path: Path) -> str | None:
-    """The JSON list of the pandas index columns, or None."""
+def read_notes(path: Path) -> str | None:
+    """The JSON object that was given to `write_table` as `notes`, or None."""
     import polars as pl
 
-    return pl.read_parquet_metadata(path).get(INDEX_KEY)
+    return pl.read_parquet_metadata(path).get(NOTES_KEY)
 
 
 def type_text(dtype: pl.DataType) -> str:
-    """A column type as text that does not follow the wording of polars releases, for the types in daily use."""
+    """A column type as text that does not follow the wording of polars releases."""
     import polars as pl
 
     match dtype:
@@ -102,8 +103,6 @@ def type_text(dtype: pl.DataType) -> str:
 
 
 def _inner(dtype: object) -> pl.DataType:
-    import polars as pl
-
     # nested types may hold the class instead of an instance
     return dtype() if isinstance(dtype, type) else dtype  # type: ignore[return-value]
 
@@ -120,7 +119,7 @@ def _in_canonical_order(frame: pl.LazyFrame, request: WriteRequest) -> pl.LazyFr
                 keys.append(pl.col(name).cast(_sort_type(dtype)))
         except NotImplementedError as error:
             raise FormatError(
-                f"{request.who} is declared unordered, and its column `{name}` of type {error} cannot be sorted",
+                f"{request.who} is declared unordered, and its column `{name}` of type {error} has no order",
                 hint="drop `unordered=True` and sort the rows by a key, or store the column as List(Struct)",
                 column=name,
             ) from None
@@ -133,10 +132,10 @@ def _one_bit_pattern(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
     Sorting cannot order what compares equal, so two files of the same rows could differ otherwise.
     """
-    import polars as pl
-
     if not _holds_float(dtype):
         return value
+    import polars as pl
+
     match dtype:
         case pl.List():
             return value.list.eval(_one_bit_pattern(pl.element(), _inner(dtype.inner)))

@@ -38,7 +38,7 @@ class PickleFormat(RawVersion):
         raise FormatError(
             f"{request.who} returned a `{type_name(type(value))}` that cannot be stored: "
             f"`{type_name(type(culprit))}`{where}: {failure}",
-            hint="return a frame, a pydantic model, plain Python values, bytes, or the Path of a file you wrote",
+            hint="return a frame, a model, plain Python values, bytes, or the Path of a file you wrote",
             type=type_name(type(culprit)),
         )
 
@@ -50,7 +50,7 @@ class PickleFormat(RawVersion):
         except (AttributeError, ImportError, pickle.UnpicklingError, TypeError) as error:
             raise FormatError(
                 f"{request.who} is stored as pickle and cannot be read back here: {error}",
-                hint="import the module of its class, or materialize it again; plain values and models are kept as JSON",
+                hint="import the module of its class, or materialize it again as plain values or a model",
             ) from error
         if isinstance(request.asked.type, type) and isinstance(value, request.asked.type):
             return value

@@ -69,7 +69,7 @@ class TextFormat(RawVersion):
 
 
 class BytesFormat(RawVersion):
-    """`bytes` and `bytearray` as a file."""
+    """`bytes` and `bytearray` as a file, read back as `bytes` unless `bytearray` is asked for."""
 
     names = ("bytes",)
 
@@ -83,8 +83,8 @@ class BytesFormat(RawVersion):
         if request.asked.kind is AskedKind.PATH:
             return request.path
         data = request.path.read_bytes()
-        if request.asked.type is bytearray or request.python_type == "builtins.bytearray":
-            return bytearray(data) if request.asked.kind is not AskedKind.BYTES else data
+        if request.asked.type is bytearray:
+            return bytearray(data)
         return conform(data, request)
 
 

@@ -9,10 +9,11 @@ from assetflow.store.hashing import bytes_digest, content_version, file_digest
 from assetflow.store.stored import StoredObject
 
 
-def write_bytes(data: bytes, request: WriteRequest, *, format: str, suffix: str) -> Written:
-    """Write bytes to the target; the version covers the format's name and the bytes."""
+def write_bytes(data: bytes, request: WriteRequest, *, format: str, suffix: str, kind: str | None = None) -> Written:
+    """Write bytes to the target; the version covers the format's name, the `kind` if given, and the bytes."""
     request.target.write_bytes(data)
-    return Written(format=format, suffix=suffix, data_version=content_version(format, bytes_digest(data)))
+    parts = (bytes_digest(data),) if kind is None else (kind, bytes_digest(data))
+    return Written(format=format, suffix=suffix, data_version=content_version(format, *parts))
 
 
 class RawVersion:

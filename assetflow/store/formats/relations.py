@@ -41,9 +41,7 @@ def as_lazy(relation: Any, request: WriteRequest) -> Iterator[pl.LazyFrame]:
 
     temporary = temporary_path(request.target.parent)
     _refuse_duplicates(relation.columns, request)
-    columns = [
-        _projection(name, kind, request) for name, kind in zip(relation.columns, relation.types, strict=True)
-    ]
+    columns = [_projection(name, kind, request) for name, kind in zip(relation.columns, relation.types, strict=True)]
     try:
         relation.project(", ".join(columns)).write_parquet(str(temporary), compression="lz4_raw")
         yield pl.scan_parquet(temporary, glob=False, hive_partitioning=False)
@@ -100,7 +98,7 @@ def _projection(name: str, kind: Any, request: WriteRequest) -> str:
         replaced = _storable(kind)
     except NotImplementedError as error:
         raise FormatError(
-            f"{request.who} returned a relation whose column `{name}` has the type {error}, which no table file holds",
+            f"{request.who} returned a relation whose column `{name}` has the type {error}, which cannot be stored",
             hint=f"cast it in the query, for example `{column}::varchar as {column}`",
             column=name,
         ) from None
@@ -108,7 +106,7 @@ def _projection(name: str, kind: Any, request: WriteRequest) -> str:
 
 
 def _storable(kind: Any) -> str | None:
-    """The SQL type to cast to, or None when the type can be stored as it is; nesting is a handful of levels."""
+    """The SQL type to cast to, or None when the type is stored as it is; types nest a few levels only."""
     name = kind.id
     if name in _NO_PLACE:
         raise NotImplementedError(str(kind).upper())

@@ -6,6 +6,7 @@ arrow and pandas are extras.
 
 from __future__ import annotations
 
+import json
 import sys
 import typing
 from pathlib import Path
@@ -16,7 +17,7 @@ from assetflow.store.asked import FRAME_KINDS, AskedKind, asked
 from assetflow.store.conform import conform
 from assetflow.store.formats import arrow_tables, pandas_tables, relations
 from assetflow.store.formats.contract import LoadRequest, WriteRequest, Written
-from assetflow.store.formats.parquet import table_version, write_table
+from assetflow.store.formats.parquet import read_notes, table_version, write_table
 from assetflow.store.stored import StoredObject
 
 if TYPE_CHECKING:
@@ -53,12 +54,12 @@ class TableFormat:
                 return write_table(value.lazy(), request)
             case AskedKind.POLARS_SERIES:
                 _refuse_objects(value.to_frame(), request)
-                return write_table(value.to_frame().lazy(), request)
+                return write_table(value.to_frame().lazy(), request, notes='{"series": true}')
             case AskedKind.ARROW_TABLE:
                 return write_table(arrow_tables.lazy_from_table(value), request)
             case AskedKind.PANDAS_FRAME | AskedKind.PANDAS_SERIES:
-                frame, index = pandas_tables.lazy_from_pandas(value, request)
-                return write_table(frame, request, index=index)
+                frame, notes = pandas_tables.lazy_from_pandas(value, request)
+                return write_table(frame, request, notes=notes)
             case _:
                 with relations.as_lazy(value, request) as frame:
                     return write_table(frame, request)
@@ -77,7 +78,7 @@ class TableFormat:
 
 
 def load_tables(paths: list[Path], request: LoadRequest) -> Any:
-    """One or more Parquet files of the same schema, in the order given, as one table of the type asked for."""
+    """One or more Parquet files of one schema, in the order given, as a table of the type asked for."""
     import polars as pl
 
     kind = request.asked.kind
@@ -89,7 +90,7 @@ def load_tables(paths: list[Path], request: LoadRequest) -> Any:
 
 
 def table_as(frame: pl.LazyFrame, request: LoadRequest, *, index_of: Path | None = None) -> Any:
-    """A lazy frame as the table type asked for; `index_of` is the file whose pandas index shall be restored."""
+    """A lazy frame as the table type asked for; `index_of` is the file that a pandas index is read from."""
     match request.asked.kind:
         case AskedKind.POLARS_LAZY:
             return frame
@@ -97,7 +98,7 @@ def table_as(frame: pl.LazyFrame, request: LoadRequest, *, index_of: Path | None
             return frame.collect()
         case AskedKind.NATIVE:
             data = frame.collect()
-            return data.to_series() if request.python_type == "polars.series.series.Series" else data
+            return data.to_series() if data.width == 1 and _was_series(index_of) else data
         case AskedKind.POLARS_SERIES:
             return _only_column(frame.collect(), request)
         case AskedKind.ARROW_TABLE:
@@ -111,6 +112,11 @@ def table_as(frame: pl.LazyFrame, request: LoadRequest, *, index_of: Path | None
             return data.iloc[:, 0]
         case _:
             raise request.mismatch(*_WORKS)
+
+
+def _was_series(path: Path | None) -> bool:
+    notes = None if path is None else read_notes(path)
+    return bool(notes and json.loads(notes).get("series"))
 
 
 def _only_column(data: pl.DataFrame, request: LoadRequest) -> pl.Series:
