@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from assetflow.errors import PartitionError
 from assetflow.model.asset import AssetSpec, InputSpec
-
-if TYPE_CHECKING:
-    from assetflow.model.mapping import PartitionMapping
+from assetflow.model.mapping import PartitionMapping, default_mapping
 
 
 def edge_mapping(downstream: AssetSpec, edge: InputSpec, upstream: AssetSpec) -> PartitionMapping:
     """How partitions of `downstream` map to those of `upstream`; PartitionError when no default fits."""
-    # imported here: mappings bring calendars and time zones along, and most graphs are built without asking
-    # for one
-    from assetflow.model.mapping import default_mapping
-
     if edge.mapping is not None:
         return edge.mapping
     return default_mapping(downstream.partitions, upstream.partitions)

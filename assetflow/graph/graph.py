@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from assetflow.errors import DefinitionError, UnknownAssetError
 from assetflow.graph.adjacency import Adjacency, reachable, topological_order
@@ -13,9 +12,7 @@ from assetflow.graph.edge_mapping import edge_mapping
 from assetflow.graph.nearest import NearestKeys
 from assetflow.graph.validate import validate
 from assetflow.model.asset import AssetSpec, InputSpec
-
-if TYPE_CHECKING:
-    from assetflow.model.mapping import PartitionMapping
+from assetflow.model.mapping import PartitionMapping
 
 
 class AssetGraph:

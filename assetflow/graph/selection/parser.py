@@ -6,7 +6,7 @@
     reach   = [ [levels] "+" ] atom [ "+" [levels] ]           nothing stands between these
     atom    = "(" either ")" | ("roots" | "sinks") "(" either ")" | predicate | key [ "@" terms ]
     terms   = term { "," term }
-    term    = partition | partition ".." partition | pattern
+    term    = a partition key, a glob over them, first ".." last; read later by the asset's partitions definition
 
 A predicate is `name:value`. Keys, values and partitions may be quoted.
 """
@@ -32,10 +32,6 @@ from assetflow.graph.selection.tree import (
     Node,
     Not,
     Or,
-    PartitionGlob,
-    PartitionKey,
-    PartitionRange,
-    PartitionTerm,
     Reach,
     Status,
     StatusName,
@@ -57,7 +53,8 @@ _OFFSET = re.compile(r"\+\d\d:?\d\d(?!\d)")
 _VALUE = re.compile(r"[^\s()\"',+@]+")
 _VALUE_WITH_AT = re.compile(r"[^\s()\"',+]+")
 _TAG_KEY = re.compile(r"[^\s()\"',+=]+")
-_PARTITION = re.compile(r"(?:(?!\.\.)[^\s()\"',+])+")
+_PARTITION = re.compile(r"[^\s()\"',+]+")
+_PARTITION_SIGNS = re.compile(r"[,*?\[\"=]|\.\.")
 
 _OPERAND = "an asset, a predicate such as `tag:daily`, `not`, `+` or `(`"
 _FOREIGN = {
@@ -87,11 +84,11 @@ def parse(text: str) -> Selection:
     parser = _Parser(text)
     scanner = parser.scanner
     scanner.skip_space()
-    if scanner.done:
+    if scanner.at_end():
         scanner.fail("the selection is empty", hint="write an asset key, or `*` for everything")
     tree = parser.either()
     scanner.skip_space()
-    if not scanner.done:
+    if not scanner.at_end():
         parser.unfinished("`and`, `or` or the end")
     return Selection(tree)
 
@@ -174,7 +171,7 @@ class _Parser:
         tree = self.either()
         self.scanner.skip_space()
         if not self.scanner.take(")"):
-            if self.scanner.done:
+            if self.scanner.at_end():
                 self.scanner.fail("the parenthesis is never closed", at=opened, hint="close it with `)`")
             self.unfinished("`and`, `or` or `)`")
         self.depth -= 1
@@ -189,32 +186,28 @@ class _Parser:
             terms.append(self._term())
         return Keys(pattern=pattern, partitions=tuple(terms))
 
-    def _term(self) -> PartitionTerm:
+    def _term(self) -> str:
+        """A partition term; what stood in quotes keeps quotes only where it would not stand for itself."""
         scanner = self.scanner
-        first, is_glob = self._partition()
-        if not scanner.take(".."):
-            return PartitionGlob(first) if is_glob else PartitionKey(first)
-        start = scanner.at
-        last, last_is_glob = self._partition()
-        if is_glob or last_is_glob:
-            scanner.fail("a range of partitions takes keys, not globs", at=start)
-        return PartitionRange(first, last)
-
-    def _partition(self) -> tuple[str, bool]:
-        """A partition key and whether it is a glob; in quotes every character stands for itself."""
-        quoted = self.scanner.take_quoted()
-        if quoted is not None:
-            return quoted, False
-        text = self.scanner.take_pattern(_PARTITION)
-        if text is None:
-            self.scanner.expected("a partition key", hint="as in `asset@2013-01-01` or `asset@2013-01-01..2013-01-31`")
-        if self.scanner.sees_pattern(_OFFSET):
+        pieces: list[tuple[str, bool]] = []
+        while True:
+            quoted = scanner.take_quoted()
+            piece = scanner.take_pattern(_PARTITION) if quoted is None else quoted
+            if piece is None:
+                break
+            pieces.append((piece, quoted is not None))
+        if not any(piece for piece, _ in pieces):
+            hint = "as in `asset@2013-01-01` or `asset@2013-01-01..2013-01-31`"
+            scanner.expected("a partition key", hint=hint)
+        if not pieces[-1][1] and scanner.sees_pattern(_OFFSET):
             # the second of two ambiguous hours has a key that ends in `+0100`: never take that for 100 levels
-            self.scanner.fail(
+            scanner.fail(
                 "a `+` with four digits after a partition could be part of its key, or levels downstream",
                 hint='quote the partition key: `asset@"2023-10-29-02:00+0100"` or `asset@"2023-10-29"+1000`',
             )
-        return text, "*" in text
+        if len(pieces) == 1 and not _PARTITION_SIGNS.search(pieces[0][0]):
+            return pieces[0][0]
+        return "".join('"' + piece.replace('"', '""') + '"' if quoted else piece for piece, quoted in pieces)
 
     def _predicate(self) -> Node:
         scanner = self.scanner
@@ -289,7 +282,7 @@ class _Parser:
         """Raise SelectionError for a character that cannot stand here, saying what may have been meant."""
         scanner = self.scanner
         hint = None
-        if not scanner.done:
+        if not scanner.at_end():
             here = scanner.text[scanner.at]
             hint = _FOREIGN.get(here)
             if here == "+":

@@ -15,10 +15,6 @@ from assetflow.graph.selection.tree import (
     Node,
     Not,
     Or,
-    PartitionGlob,
-    PartitionKey,
-    PartitionRange,
-    PartitionTerm,
     Reach,
     Status,
     Tag,
@@ -26,8 +22,8 @@ from assetflow.graph.selection.tree import (
 
 _BARE_KEY = re.compile(r"(?!(?:and|or|not)\Z)(?!\d+\Z)[\w.\-/*?]+", re.IGNORECASE)
 _BARE_VALUE = re.compile(r"[^\s()\"',+@=\\]+")
-_BARE_PARTITION = re.compile(r"(?:(?!\.\.)[^\s()\"',+*\\])+(?<!\.)")
-_BARE_PARTITION_GLOB = re.compile(r"(?:(?!\.\.)[^\s()\"',+\\])+(?<!\.)")
+_BARE_PARTITION = re.compile(r"[^\s()\"',+]+")
+_PARTITION_PIECE = re.compile(r'"((?:[^"]|"")*)"|[^"]+')
 
 
 class _Binding(IntEnum):
@@ -74,11 +70,6 @@ def to_text(node: Node) -> str:
             assert_never(node)
 
 
-def term_text(term: PartitionTerm) -> str:
-    """A partition term as the selection language writes it."""
-    return _term(term)
-
-
 def _within(node: Node, floor: _Binding) -> str:
     text = to_text(node)
     return text if _binding(node) >= floor else f"({text})"
@@ -105,21 +96,18 @@ def _levels(levels: int | None, *, after: bool = False) -> str:
     return f"+{number}" if after else f"{number}+"
 
 
-def _term(term: PartitionTerm) -> str:
-    match term:
-        case PartitionKey():
-            return _quoted_unless(_BARE_PARTITION, term.key)
-        case PartitionRange():
-            first = _quoted_unless(_BARE_PARTITION, term.first)
-            return f"{first}..{_quoted_unless(_BARE_PARTITION, term.last)}"
-        case PartitionGlob():
-            return term.pattern
-        case _:
-            assert_never(term)
+def _term(term: str) -> str:
+    """A partition term with the quotes of a selection in place of those that partitions definitions read."""
+    return "".join(
+        _quoted(piece[1].replace('""', '"')) if piece[1] is not None else _quoted_unless(_BARE_PARTITION, piece[0])
+        for piece in _PARTITION_PIECE.finditer(term)
+    )
 
 
 def _quoted_unless(bare: re.Pattern[str], text: str) -> str:
-    if bare.fullmatch(text):
-        return text
+    return text if bare.fullmatch(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

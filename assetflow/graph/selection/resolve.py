@@ -22,14 +22,13 @@ from assetflow.graph.selection.tree import (
     Node,
     Not,
     Or,
-    PartitionTerm,
     Reach,
     Status,
     Tag,
     walk,
 )
 
-_Partitions = tuple[PartitionTerm, ...] | None
+_Partitions = tuple[str, ...] | None
 _Selected = dict[str, _Partitions]
 
 
@@ -49,13 +48,12 @@ class Facts(Protocol):
 class Resolved:
     """The assets that selections mean.
 
-    `assets` maps each key, ascending, to None (all its partitions) or to partition terms as texts; `terms`
-    holds the same terms as values, where a quoted `"*"` and the glob `*` differ. `by_facts` says that a
-    `status:` or `changed:` predicate took part: only then can `assets` be empty.
+    `assets` maps each key, ascending, to None (all its partitions) or to texts that its partitions definition
+    parses (`2013-01-01`, `2013-01-01..2013-01-31`, `2013-01-*`). `by_facts` says that a `status:` or `changed:`
+    predicate took part: only then can `assets` be empty.
     """
 
     assets: Mapping[str, tuple[str, ...] | None]
-    terms: Mapping[str, tuple[PartitionTerm, ...]]
     by_facts: bool
 
 
@@ -84,12 +82,8 @@ def resolve(selections: Sequence[Selection], graph: AssetGraph, facts: Facts | N
                 selection=selection.to_text(),
             )
         _unite(union, selected)
-    ordered = {key: union[key] for key in sorted(union)}
     return Resolved(
-        assets=MappingProxyType(
-            {key: None if terms is None else tuple(map(str, terms)) for key, terms in ordered.items()}
-        ),
-        terms=MappingProxyType({key: terms for key, terms in ordered.items() if terms is not None}),
+        assets=MappingProxyType({key: union[key] for key in sorted(union)}),
         by_facts=any(needs_status(selection) for selection in selections),
     )
 

@@ -64,8 +64,7 @@ class Scanner:
         self.at = found.end()
         return _ESCAPE.sub(r"\1", found[1] if found[1] is not None else found[2])
 
-    @property
-    def done(self) -> bool:
+    def at_end(self) -> bool:
         """Whether nothing is left."""
         return self.at >= len(self.text)
 

@@ -42,46 +42,16 @@ class End(StrEnum):
     SINKS = "sinks"
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionKey:
-    """One partition, by its exact key."""
-
-    key: str
-
-    def __str__(self) -> str:
-        return self.key
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionRange:
-    """The partitions from one key to another, both included."""
-
-    first: str
-    last: str
-
-    def __str__(self) -> str:
-        return f"{self.first}..{self.last}"
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionGlob:
-    """The partitions whose keys match a pattern, in which `*` stands for any text."""
-
-    pattern: str
-
-    def __str__(self) -> str:
-        return self.pattern
-
-
-PartitionTerm = PartitionKey | PartitionRange | PartitionGlob
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """The assets whose keys match a key or a glob, with all their partitions or those of `partitions`."""
+    """The assets whose keys match a key or a glob, with all their partitions or those of `partitions`.
+
+    Partitions are terms as partitions definitions read them: a key, a glob, `first..last`, with `"` around what
+    would not stand for itself.
+    """
 
     pattern: str
-    partitions: tuple[PartitionTerm, ...] = ()
+    partitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
