@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assetflow.catalog.log import LogWriter
+from assetflow.catalog import sidecar
+from assetflow.catalog.log import SUFFIX, LogWriter
 from assetflow.catalog.rows import (
     AssetRow,
     FoldReport,
     HistoryRow,
     Lineage,
+    Notice,
     QueryResult,
     RunRow,
     StepRow,
 )
+from assetflow.catalog.sidecar import Paths
+from assetflow.errors import InternalError, QueryError, did_you_mean
 from assetflow.model.record import Snapshot
+
+if TYPE_CHECKING:
+    from assetflow.catalog.access import Access
+
+_LOG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
+_FIRST_FOLD = 0.5
+"""Seconds between folds of a run at the least; also before its first, so that short runs fold only once, at the end."""
+_FOLD_SHARE = 0.1
+"""Share of the time of a run that folds may take."""
 
 
 class Catalog:
@@ -27,41 +41,59 @@ class Catalog:
     """
 
     def __init__(self, root: Path, *, store_root: Path, lock_timeout: float = 60.0) -> None:
-        self.root = Path(root)
-        self.store_root = Path(store_root)
+        self.root = Path(root).absolute()
+        self.store_root = Path(store_root).absolute()
         self.lock_timeout = lock_timeout
+        self._paths = Paths(root=self.root)
+        self._open_access: Access | None = None
+        self._due: float | None = None
 
     # --- writing
 
     def open_log(self, name: str) -> LogWriter:
         """The writer of `log/<name>.jsonl`, made if it is not there (`name`: a run id, `manual-…`, `observe-…`)."""
-        raise NotImplementedError
+        if not _LOG_NAME.fullmatch(name):
+            raise InternalError(f"a log cannot be named {name!r}")
+        return LogWriter(self._paths.log / f"{name}{SUFFIX}")
 
     def is_current(self, *, digest: str | None = None) -> bool:
         """Whether every log line (and the definitions of that digest) is folded; stats files, imports no duckdb."""
-        raise NotImplementedError
+        note = sidecar.read(self._paths)
+        if note is None:
+            return not self._exists() and digest is None
+        return sidecar.is_current(self._paths, note, digest=digest, store_root=self.store_root)
 
     def fold(self, definitions: Sequence[AssetRow] | None = None, *, digest: str | None = None) -> FoldReport:
         """Bring `catalog.duckdb` up to date with the logs, and its `assets` view with the definitions.
 
         `definitions` replace the table when `digest` differs from the one it was filled with.
         """
-        raise NotImplementedError
+        if definitions is None and not self._exists():
+            return FoldReport()
+        return self._access().fold(definitions, digest=digest)
 
     def fold_if_due(self, now: float) -> FoldReport | None:
         """Fold when the last one is long enough ago (`now`: monotonic seconds) to cost under a tenth of the time."""
-        raise NotImplementedError
+        if self._due is None:
+            self._due = now + _FIRST_FOLD
+        if now < self._due:
+            return None
+        report = self.fold()
+        self._due = now + report.seconds + max(_FIRST_FOLD, report.seconds / _FOLD_SHARE)
+        return report
 
     def rebuild(self) -> FoldReport:
         """Make `catalog.duckdb` anew from the logs and segments; says what was read and what was damaged."""
-        raise NotImplementedError
+        return self._access().fold(None, rebuild=True)
 
     def recover(self, alive: Callable[[str, int, str], bool], at: str) -> tuple[str, ...]:
         """Mark the unfinished runs of dead owners `interrupted` and return their ids, sorted.
 
         `alive(host, pid, process_started)` tells whether that process still runs; `at` is UTC text.
         """
-        raise NotImplementedError
+        if not self._exists():
+            return ()
+        return self._access().recover(alive, at)
 
     # --- reading
 
@@ -73,43 +105,50 @@ class Catalog:
         `assets` limits what is loaded to those keys. The lazy answers of the snapshot come from the same moment, until
         `close` is called.
         """
-        raise NotImplementedError
+        if not self._exists():
+            return Snapshot.empty(environment)
+        return self._access().snapshot(environment, parents=parents, assets=assets)
 
     def query(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> QueryResult:
         """The rows of a read-only SQL query over the catalog and the data; QueryError when DuckDB refuses it."""
-        raise NotImplementedError
+        return self._access().query(sql, params)
 
     def run_query_to(self, sql: str, path: Path, *, format: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> int:
         """Write a query's rows to a `csv`, `parquet` or `json` file and return how many there are."""
-        raise NotImplementedError
+        return self._access().write_query(sql, Path(path), format=format, params=params)
 
     def saved_query(self, name: str) -> str:
         """The SQL of `queries/<name>.sql`; QueryError with the nearest name when there is none."""
-        raise NotImplementedError
+        path = self.root / "queries" / f"{name}.sql"
+        known = self.saved_queries()
+        if name not in known:
+            hint = did_you_mean(name, known) or f"saved queries are the `.sql` files in `{path.parent}`"
+            raise QueryError(f"there is no saved query `{name}`", hint=hint, name=name)
+        return path.read_text(encoding="utf-8")
 
     def saved_queries(self) -> tuple[str, ...]:
         """The names of the saved queries, sorted."""
-        raise NotImplementedError
+        return tuple(sorted(path.stem for path in (self.root / "queries").glob("*.sql")))
 
     def runs(self, limit: int | None = None) -> list[RunRow]:
         """The runs, newest first."""
-        raise NotImplementedError
+        return self._access().runs(limit) if self._exists() else []
 
     def run(self, run_id: str) -> RunRow:
         """The run of that id or unambiguous beginning of one; UnknownRunError otherwise."""
-        raise NotImplementedError
+        return self._access().run(run_id)
 
     def steps(self, run_id: str) -> list[StepRow]:
         """The steps of a run (a full id), in step order."""
-        raise NotImplementedError
+        return self._access().steps(run_id)
 
     def history(self, asset: str, partition: str | None = None, *, limit: int | None = None) -> list[HistoryRow]:
         """The materializations of an asset (of one partition, when given), newest first."""
-        raise NotImplementedError
+        return self._access().history(asset, partition, limit) if self._exists() else []
 
     def materialization(self, id: str) -> HistoryRow | None:
         """One materialization by its id, or None."""
-        raise NotImplementedError
+        return self._access().materialization(id) if self._exists() else None
 
     def lineage(
         self,
@@ -121,11 +160,34 @@ class Catalog:
         environment: str = "prod",
     ) -> Lineage:
         """The recorded edges up and down from what is current (or from one materialization), `depth` levels far."""
-        raise NotImplementedError
+        return self._access().lineage(
+            asset, partition, materialization=materialization, depth=depth, environment=environment
+        )
 
     def close(self) -> None:
         """Close what snapshots and queries hold open; their lazy answers end here."""
-        raise NotImplementedError
+        if self._open_access is not None:
+            self._open_access.close()
+
+    def take_notices(self) -> tuple[Notice, ...]:
+        """What folds that other calls made on the way had to tell, once: the caller shows it to the user."""
+        return self._open_access.take_notices() if self._open_access is not None else ()
+
+    def _exists(self) -> bool:
+        """Whether anything was ever recorded here."""
+        return (
+            self._paths.database.exists()
+            or bool(sidecar.log_sizes(self._paths.log))
+            or bool(sidecar.segment_names(self._paths.segments))
+        )
+
+    def _access(self) -> Access:
+        # duckdb costs 100 ms to import, and a command with nothing to do never gets here
+        from assetflow.catalog.access import Access
+
+        if self._open_access is None:
+            self._open_access = Access(self._paths, store_root=self.store_root, lock_timeout=self.lock_timeout)
+        return self._open_access
 
     def __enter__(self) -> Catalog:
         return self

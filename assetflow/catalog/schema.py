@@ -8,12 +8,18 @@ cost crash safety, and the questions asked here are scans.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from duckdb import DuckDBPyConnection
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from assetflow.errors import CatalogVersionError
 
-Connection = DuckDBPyConnection
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    Connection: TypeAlias = DuckDBPyConnection
+else:
+    # the version is asked for where nothing may import duckdb
+    Connection = Any
+
 Migration = Callable[[Connection], None]
 
 TABLES = """

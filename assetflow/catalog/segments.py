@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import duckdb
 
@@ -16,6 +18,7 @@ from assetflow.catalog.disk import replace, sync_file, sync_folder, writing
 from assetflow.catalog.log import SUFFIX, LogReader, try_own, verified
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.sidecar import Paths, log_sizes, segment_names
+from assetflow.catalog.tables import literal
 
 _FETCH = 10_000
 _SEPARATOR = "\x01"
@@ -53,11 +56,31 @@ def ended(con: Connection, paths: Paths) -> list[tuple[str, int]]:
     return [(name, size) for name, size in con.execute(_ENDED).fetchall() if sizes.get(name) == size > 0]
 
 
-def pack(con: Connection, paths: Paths, logs: Sequence[tuple[str, int]]) -> tuple[str, list[int]] | None:
-    """Write one segment from those logs that no writer holds; its name and the handles that own them now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """A segment in place, and the logs it replaces with the handles that own them."""
 
-    The caller records the segment, then hands both to `drop`. None when every log is held by somebody.
-    """
+    segment: str
+    logs: tuple[tuple[str, int], ...]
+
+    def drop(self, paths: Paths) -> None:
+        """Unlink the logs, once the catalog that knows the segment is in place, and let go of them."""
+        for name, fd in self.logs:
+            if os.name == "nt":  # an open file cannot be unlinked there
+                os.close(fd)
+            with writing(paths.log):
+                (paths.log / f"{name}{SUFFIX}").unlink(missing_ok=True)
+            if os.name != "nt":
+                os.close(fd)
+
+    def release(self) -> None:
+        """Let go of the logs without unlinking them."""
+        for _name, fd in self.logs:
+            os.close(fd)
+
+
+def pack(con: Connection, paths: Paths, logs: Sequence[tuple[str, int]]) -> Packed | None:
+    """Write one segment from those logs that no writer holds; None when somebody holds each of them."""
     owned: list[tuple[str, int]] = []
     for name, size in logs:
         fd = try_own(paths.log / f"{name}{SUFFIX}")
@@ -69,31 +92,31 @@ def pack(con: Connection, paths: Paths, logs: Sequence[tuple[str, int]]) -> tupl
             os.close(fd)
     if not owned:
         return None
-    segment = _next_name(paths)
+    packed = Packed(segment=_next_name(paths), logs=tuple(owned))
+    try:
+        _write(con, paths, packed)
+    except BaseException:
+        packed.release()
+        raise
+    return packed
+
+
+def _write(con: Connection, paths: Paths, packed: Packed) -> None:
     with writing(paths.segments):
         paths.segments.mkdir(parents=True, exist_ok=True)
-        longest = _spread(paths, [name for name, _fd in owned])
-    target = paths.segments / segment
+        longest = _spread(paths, [name for name, _fd in packed.logs])
+    target = paths.segments / packed.segment
     temporary = target.with_suffix(".tmp")
     columns = "{'log': 'VARCHAR', 'offset': 'BIGINT', 'line': 'VARCHAR'}"
     con.execute(
-        f"copy (select * from read_csv('{_sql(paths.stage)}', delim = '{_SEPARATOR}', quote = '', escape = '', "
+        f"copy (select * from read_csv({literal(str(paths.stage))}, delim = '{_SEPARATOR}', quote = '', escape = '', "
         f"header = false, columns = {columns}, max_line_size = {longest + 1000}, auto_detect = false)) "
-        f"to '{_sql(temporary)}' (format parquet, compression zstd)"
+        f"to {literal(str(temporary))} (format parquet, compression zstd)"
     )
     with writing(target):
         sync_file(temporary)
         replace(temporary, target)
         sync_folder(paths.segments)
-    return segment, [fd for _name, fd in owned]
-
-
-def drop(paths: Paths, names: Sequence[str], handles: Sequence[int]) -> None:
-    """Unlink the logs that a segment has replaced, then let go of them."""
-    for name in names:
-        (paths.log / f"{name}{SUFFIX}").unlink(missing_ok=True)
-    for fd in handles:
-        os.close(fd)
 
 
 def _next_name(paths: Paths) -> str:
@@ -106,15 +129,9 @@ def _spread(paths: Paths, names: Sequence[str]) -> int:
     longest = 0
     with open(paths.stage, "wb") as file:
         for name in names:
-            path = paths.log / f"{name}{SUFFIX}"
-            raw = path.read_bytes()
             prefix = name.encode()
-            for offset, body in LogReader(path).lines():
-                line = raw[offset : offset + 9 + len(body)]
+            for offset, body in LogReader(paths.log / f"{name}{SUFFIX}").lines():
+                line = b"%b\x01%d\x01%08x %b\n" % (prefix, offset, crc32(body), body)
                 longest = max(longest, len(line))
-                file.write(b"%b\x01%d\x01%b\n" % (prefix, offset, line))
+                file.write(line)
     return longest
-
-
-def _sql(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from assetflow.catalog.disk import write_atomic
 from assetflow.catalog.log import SUFFIX
+from assetflow.catalog.schema import schema_version
+from assetflow.catalog.views import DIGEST as VIEWS
 from assetflow.errors import CatalogUnwritableError
 
 FORMAT = 1
@@ -57,7 +59,7 @@ class Sidecar:
     """What `catalog.duckdb` was when it was last folded, and how much of each log is in it."""
 
     catalog: tuple[int, int, int]
-    schema: int
+    schema: tuple[int, str]
     logs: Mapping[str, int] = field(default_factory=dict)
     segments: tuple[str, ...] = ()
     digest: str | None = None
@@ -94,6 +96,23 @@ def segment_names(folder: Path) -> tuple[str, ...]:
         return ()
 
 
+def is_current(paths: Paths, note: Sidecar, *, digest: str | None, store_root: Path) -> bool:
+    """Whether the noted catalog holds all that the logs, the definitions and the place of the store say."""
+    return (
+        note.schema == (schema_version(), VIEWS)
+        and (digest is None or digest == note.digest)
+        and note.store_root == str(store_root.absolute())
+        and logs_current(paths, note)
+    )
+
+
+def logs_current(paths: Paths, note: Sidecar) -> bool:
+    """Whether no log and no segment has changed since the note."""
+    return all(
+        note.logs.get(name) == size for name, size in log_sizes(paths.log).items()
+    ) and note.segments == segment_names(paths.segments)
+
+
 def read(paths: Paths) -> Sidecar | None:
     """The note, if it speaks of the `catalog.duckdb` that is there."""
     try:
@@ -103,7 +122,7 @@ def read(paths: Paths) -> Sidecar | None:
         inode, size, mtime = record["catalog"]
         note = Sidecar(
             catalog=(inode, size, mtime),
-            schema=record["schema"],
+            schema=(int(record["schema"][0]), str(record["schema"][1])),
             logs=record["logs"],
             segments=tuple(record["segments"]),
             digest=record["digest"],
@@ -119,7 +138,7 @@ def write(paths: Paths, note: Sidecar) -> None:
     record = {
         "format": FORMAT,
         "catalog": list(note.catalog),
-        "schema": note.schema,
+        "schema": list(note.schema),
         "logs": dict(note.logs),
         "segments": list(note.segments),
         "digest": note.digest,

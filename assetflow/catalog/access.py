@@ -1,0 +1,227 @@
+"""Folding and asking, with what can happen in between: a file that turns out to be damaged is made anew once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TypeVar
+from weakref import WeakSet
+
+import duckdb
+
+from assetflow.catalog import history, reader, segments, sidecar
+from assetflow.catalog.definitions import digest_of
+from assetflow.catalog.disk import set_aside
+from assetflow.catalog.fold import DAMAGE, Request, fold, set_aside_damaged
+from assetflow.catalog.lock import held
+from assetflow.catalog.log import SUFFIX, LogWriter, try_own
+from assetflow.catalog.reader import Params, Reader
+from assetflow.catalog.rows import AssetRow, FoldReport, HistoryRow, Lineage, Notice, QueryResult, RunRow, StepRow
+from assetflow.catalog.sidecar import Paths
+from assetflow.catalog.snapshot import read_snapshot
+from assetflow.errors import CatalogUnwritableError
+from assetflow.model.event import RunFinished
+from assetflow.model.record import RunStatus, Snapshot
+
+T = TypeVar("T")
+
+_UNFINISHED = """
+select x.text, r.host, r.pid, r.process_started, l.name
+from _runs r
+join _prefixes x on x.prefix = r.run
+join _logs l on l.log = r.log
+where r.run not in (select run from _run_ends)
+order by x.text"""
+
+_COUNTS = """
+select s.status, count(*) from _steps s join _prefixes x on x.prefix = s.run where x.text = ? group by s.status
+order by s.status"""
+
+
+class Access:
+    """Everything about one catalog that needs DuckDB."""
+
+    def __init__(self, paths: Paths, *, store_root: Path, lock_timeout: float) -> None:
+        self._paths = paths
+        self._store_root = store_root
+        self._lock_timeout = lock_timeout
+        self._reader: Reader | None = None
+        self._readers: WeakSet[Reader] = WeakSet()
+        self._notices: list[Notice] = []
+
+    # --- folding
+
+    def fold(
+        self, definitions: Sequence[AssetRow] | None = None, *, digest: str | None = None, rebuild: bool = False
+    ) -> FoldReport:
+        """Fold; the notices are in the report."""
+        if definitions is not None and digest is None:
+            digest = digest_of(definitions)
+        request = Request(
+            store_root=self._store_root,
+            definitions=definitions,
+            digest=digest if definitions is not None else None,
+            rebuild=rebuild,
+            lock_timeout=self._lock_timeout,
+        )
+        return fold(self._paths, request)
+
+    def take_notices(self) -> tuple[Notice, ...]:
+        """The notices of folds that questions have caused, once."""
+        taken = tuple(self._notices)
+        self._notices.clear()
+        return taken
+
+    def recover(self, alive: Callable[[str, int, str], bool], at: str) -> tuple[str, ...]:
+        """Mark unfinished runs whose owner is dead as interrupted."""
+        self._fold_pending()
+        recovered: list[str] = []
+        with held(self._paths.lock, timeout=self._lock_timeout):
+            for run_id, host, pid, process_started, log in self.ask(lambda r: r.rows(_UNFINISHED)):
+                path = self._paths.log / f"{log}{SUFFIX}"
+                if alive(host, pid, process_started) or not _ownerless(path):
+                    continue
+                counts = dict(self.ask(lambda r, id=run_id: r.rows(_COUNTS, [id])))  # type: ignore[misc]
+                # a log that somebody deleted must not begin again at an offset that was read before
+                target = path if path.exists() else path.with_name(f"recover-{run_id}{SUFFIX}")
+                with LogWriter(target) as writer:
+                    writer.append(
+                        [RunFinished(at=at, run_id=run_id, status=RunStatus.INTERRUPTED.value, counts=counts)]
+                    )
+                    writer.sync()
+                recovered.append(run_id)
+        if recovered:
+            self._fold_pending()
+        return tuple(recovered)
+
+    # --- asking
+
+    def snapshot(self, environment: str, *, parents: Sequence[str], assets: Collection[str] | None) -> Snapshot:
+        """The snapshot of an environment after folding what is pending."""
+        self._fold_pending()
+        return self.ask(lambda r: read_snapshot(r, environment, parents=parents, assets=assets))
+
+    def query(self, sql: str, params: Params) -> QueryResult:
+        """A user's query, after folding what is pending if the folder can be written."""
+        notices: list[Notice] = []
+        try:
+            self._fold_pending()
+        except CatalogUnwritableError as error:
+            if not self._paths.database.exists():
+                raise
+            notices.append(
+                Notice(
+                    slug="catalog_behind",
+                    message=f"the newest events are not in the answer: {error.message}",
+                    hint=error.hint,
+                )
+            )
+        result = self.ask(lambda r: _with_cursor(r, lambda con: reader.query(con, sql, params)))
+        return QueryResult(columns=result.columns, types=result.types, rows=result.rows, notices=tuple(notices))
+
+    def write_query(self, sql: str, path: Path, *, format: str, params: Params) -> int:
+        """A user's query into a file."""
+        self._fold_pending()
+        return self.ask(
+            lambda r: _with_cursor(r, lambda con: reader.write_query(con, sql, path, format=format, params=params))
+        )
+
+    def runs(self, limit: int | None) -> list[RunRow]:
+        self._fold_pending()
+        return self.ask(lambda r: history.runs(r, limit))
+
+    def run(self, run_id: str) -> RunRow:
+        self._fold_pending()
+        return self.ask(lambda r: history.run(r, run_id))
+
+    def steps(self, run_id: str) -> list[StepRow]:
+        self._fold_pending()
+        return self.ask(lambda r: history.steps(r, run_id))
+
+    def history(self, asset: str, partition: str | None, limit: int | None) -> list[HistoryRow]:
+        self._fold_pending()
+        return self.ask(lambda r: history.history(r, asset, partition, limit))
+
+    def materialization(self, id: str) -> HistoryRow | None:
+        self._fold_pending()
+        return self.ask(lambda r: history.materialization(r, id))
+
+    def lineage(
+        self,
+        asset: str,
+        partition: str | None,
+        *,
+        materialization: str | None,
+        depth: int | None,
+        environment: str,
+    ) -> Lineage:
+        self._fold_pending()
+        return self.ask(
+            lambda r: history.lineage(
+                r, asset, partition, materialization=materialization, depth=depth, environment=environment
+            )
+        )
+
+    def ask(self, question: Callable[[Reader], T]) -> T:
+        """The answer from the file as it is now; when that proves damaged, from the one made anew."""
+        try:
+            return question(self._current_reader())
+        except (*DAMAGE, duckdb.CatalogException) as error:
+            if not self._is_about_database(error):
+                raise
+            self._drop_reader()
+            with held(self._paths.lock, timeout=self._lock_timeout):
+                self._notices.append(set_aside_damaged(self._paths, error))
+            self._notices += [n for n in self.fold().notices if n.slug != "catalog_rebuilt"]
+        return question(self._current_reader())
+
+    def close(self) -> None:
+        """Close every file that questions and snapshots hold open."""
+        self._reader = None
+        for opened in list(self._readers):
+            opened.close()
+
+    def _fold_pending(self) -> None:
+        self._notices += self.fold().notices
+
+    def _current_reader(self) -> Reader:
+        if self._reader is None or self._reader.identity != sidecar.identity(self._paths.database):
+            self._reader = reader.open_reader(self._paths, lock_timeout=self._lock_timeout)
+            self._readers.add(self._reader)
+        return self._reader
+
+    def _drop_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _is_about_database(self, error: duckdb.Error) -> bool:
+        """Whether the error tells of damage in `catalog.duckdb`, not of a file of the data or of the query."""
+        text = str(error)
+        if not self._paths.database.exists():
+            return False
+        if isinstance(error, (duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)):
+            return True
+        if isinstance(error, duckdb.CatalogException):
+            return False
+        return str(self._paths.database) in text or "checksum" in text.lower() or "corrupt" in text.lower()
+
+
+def _with_cursor(opened: Reader, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    cursor = opened.cursor()
+    try:
+        return question(cursor)
+    finally:
+        cursor.close()
+
+
+def _ownerless(path: Path) -> bool:
+    """Whether no process writes that log."""
+    if not path.exists():
+        return True
+    fd = try_own(path)
+    if fd is None:
+        return False
+    os.close(fd)
+    return True

@@ -1,0 +1,46 @@
+"""The declared assets in the catalog: what the `assets` and `column_lineage` views show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from xxhash import xxh3_128_hexdigest
+
+from assetflow.catalog.disk import writing
+from assetflow.catalog.rows import AssetRow
+from assetflow.catalog.schema import Connection
+
+_ASSETS = """
+insert into _definitions by name
+select * from read_json($path, format = 'newline_delimited', maximum_object_size = 67108864, columns = {
+    asset: 'VARCHAR', "group": 'VARCHAR', kind: 'VARCHAR', code_version: 'VARCHAR', config_version: 'VARCHAR',
+    partitions: 'VARCHAR', policies: 'JSON', upstreams: 'VARCHAR[]', tags: 'JSON', owners: 'VARCHAR[]',
+    description: 'VARCHAR', location: 'VARCHAR'})"""
+
+_COLUMNS = """
+insert into _column_edges
+select d.asset, c[1], c[2], c[3], c[4]
+from read_json($path, format = 'newline_delimited', maximum_object_size = 67108864, columns = {
+    asset: 'VARCHAR', columns: 'VARCHAR[][]'}) d, unnest(d.columns) t(c)"""
+
+
+def digest_of(definitions: Sequence[AssetRow]) -> str:
+    """A fingerprint of the rows, for callers that have none of their own."""
+    return xxh3_128_hexdigest(json.dumps([asdict(row) for row in definitions], sort_keys=True).encode())
+
+
+def replace_definitions(con: Connection, definitions: Sequence[AssetRow], *, scratch: Path) -> None:
+    """Fill the tables of declared assets with exactly these rows, inside the caller's transaction."""
+    con.execute("delete from _definitions")
+    con.execute("delete from _column_edges")
+    rows = sorted(definitions, key=lambda row: row.asset)
+    if not rows:
+        return
+    with writing(scratch):
+        scratch.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+    con.execute(_ASSETS, {"path": str(scratch)})
+    if any(row.columns for row in rows):
+        con.execute(_COLUMNS, {"path": str(scratch)})

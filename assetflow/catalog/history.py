@@ -1,0 +1,161 @@
+"""The questions about the past that commands ask: runs, steps, materializations, lineage."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from assetflow.catalog.reader import Reader
+from assetflow.catalog.rows import HistoryRow, Lineage, LineageEdge, RunRow, StepRow
+from assetflow.catalog.views import downstream_sql, id_number, id_prefix, upstream_sql
+from assetflow.errors import UnknownRunError, ValueNotFoundError, did_you_mean
+
+
+def _time(column: str) -> str:
+    return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+
+
+_RUNS = f"""
+select r.run_id, r.environment, r.status, r.selection, r.options, {_time("r.started_at")}, {_time("r.finished_at")},
+    r.host, r.pid, r.process_started, r.version, r.steps, r.parent_run, r.counts, r.error
+from runs r {{where}} order by r.started_at desc, r.run_id desc {{limit}}"""
+
+_STEPS = f"""
+select s.run_id, s.step, s.asset, s.partition, s.status, s.attempts, s.seconds, {_time("s.started_at")},
+    {_time("s.finished_at")}, s.causes, s.error, s.caused_by, s.materialization, s.data_version
+from steps s where s.run_id = ? order by s.step, s.asset, s.partition nulls first"""
+
+_HISTORY = f"""
+select m.id, m.asset, m.partition, m.run_id, m.data_version, m.code_version, m.config_version, m.input_fingerprint,
+    m.uri, m.format, m.rows, m.bytes, m.schema, m.column_versions, m.payload, m.metadata, m.seconds,
+    {_time("m.finished_at")},
+    (select list(distinct c.environment order by c.environment) from asset_partitions c
+     where c.materialization = m.id)
+from materializations m {{where}} order by m."order" desc, m.finished_at desc, m.id desc {{limit}}"""
+
+_SOURCES = """
+    e.input_asset in (select a.asset from _assets a where a.key = $asset)
+    and e.input_asset not in (select x.asset from _materializations x)
+    and ($partition is null or e.input_partition in (
+        select q.partition from _partitions q where q.key = $partition))"""
+
+_CURRENT_SEED = """
+select p.m from _pointers p
+join _assets a on a.asset = p.asset
+join _environments v on v.environment = p.environment
+left join _partitions q on q.partition = p.partition
+where a.key = $asset and v.name = $environment and p.m is not null and ($partition is null or q.key = $partition)"""
+
+_ONE_SEED = f"""
+select (cast(x.prefix as bigint) << 32) | {id_number("$materialization")} as m
+from _prefixes x where x.text = {id_prefix("$materialization")}"""
+
+
+def _limit(limit: int | None) -> str:
+    return "" if limit is None else f"limit {int(limit)}"
+
+
+def _json(text: str | None, default: Any = None) -> Any:
+    return default if text is None else json.loads(text)
+
+
+def runs(reader: Reader, limit: int | None = None) -> list[RunRow]:
+    """The runs, newest first."""
+    return [_run(row) for row in reader.rows(_RUNS.format(where="", limit=_limit(limit)))]
+
+
+def run(reader: Reader, run_id: str) -> RunRow:
+    """The run of an id, or of the beginning of one when only one run begins like that."""
+    where = "where starts_with(r.run_id, ?)"
+    found = [_run(row) for row in reader.rows(_RUNS.format(where=where, limit=""), [run_id])]
+    exact = [row for row in found if row.run_id == run_id]
+    if exact or len(found) == 1:
+        return (exact or found)[0]
+    if found:
+        some = ", ".join(f"`{row.run_id}`" for row in found[:5])
+        raise UnknownRunError(f"{len(found)} runs begin with `{run_id}`", hint=f"write more of it: {some}")
+    known = [row[0] for row in reader.rows("select run_id from runs")]
+    hint = did_you_mean(run_id, known) or "`assetflow runs` lists them"
+    raise UnknownRunError(f"there is no run `{run_id}`", hint=hint, run_id=run_id)
+
+
+def _run(row: tuple[Any, ...]) -> RunRow:
+    values = list(row)
+    values[3] = _json(row[3], [])
+    values[4] = _json(row[4], {})
+    values[13] = _json(row[13], {})
+    return RunRow._make(values)
+
+
+def steps(reader: Reader, run_id: str) -> list[StepRow]:
+    """The steps of a run in step order, ended and running ones."""
+    result = []
+    for row in reader.rows(_STEPS, [run_id]):
+        values = list(row)
+        values[9] = _json(row[9], [])
+        values[10] = _json(row[10])
+        result.append(StepRow._make(values))
+    return result
+
+
+def history(reader: Reader, asset: str, partition: str | None, limit: int | None) -> list[HistoryRow]:
+    """The materializations of an asset, or of one of its partitions, newest first."""
+    where = "where m.asset = $asset and ($partition is null or m.partition = $partition)"
+    rows = reader.rows(_HISTORY.format(where=where, limit=_limit(limit)), {"asset": asset, "partition": partition})
+    return [_made(row) for row in rows]
+
+
+def materialization(reader: Reader, id: str) -> HistoryRow | None:
+    """One materialization by its id."""
+    rows = reader.rows(_HISTORY.format(where="where m.id = ?", limit=""), [id])
+    return _made(rows[0]) if rows else None
+
+
+def _made(row: tuple[Any, ...]) -> HistoryRow:
+    values = list(row)
+    values[12] = _json(row[12])
+    values[13] = _json(row[13])
+    values[14] = _json(row[14], {})
+    values[15] = _json(row[15], {})
+    values[18] = tuple(row[18] or ())
+    return HistoryRow._make(values)
+
+
+def lineage(
+    reader: Reader,
+    asset: str,
+    partition: str | None,
+    *,
+    materialization: str | None,
+    depth: int | None,
+    environment: str,
+) -> Lineage:
+    """The recorded edges above and below what is current, or above and below one materialization."""
+    params: dict[str, Any] = {"depth": depth}
+    if materialization is None:
+        seed, sources = _CURRENT_SEED, _SOURCES
+        params |= {"asset": asset, "partition": partition, "environment": environment}
+    else:
+        seed, sources = _ONE_SEED, "false"
+        params |= {"materialization": materialization}
+        if not reader.rows("select 1 from materializations where id = ?", [materialization]):
+            raise ValueNotFoundError(
+                f"there is no materialization `{materialization}`", hint=f"`assetflow history {asset}` lists them"
+            )
+    limit = "cast($depth as bigint)"
+    up = reader.rows(_ordered(upstream_sql(seed, limit=limit)), params)
+    down = reader.rows(_ordered(downstream_sql(seed, sources=sources, limit=limit)), params)
+    return Lineage(
+        asset=asset,
+        partition=partition,
+        materialization=materialization,
+        upstream=tuple(LineageEdge._make(row) for row in up),
+        downstream=tuple(LineageEdge._make(row) for row in down),
+    )
+
+
+def _ordered(sql: str) -> str:
+    return f"""
+select asset, partition, materialization, data_version, input_asset, input_partition, input_materialization,
+    input_data_version, depth
+from ({sql}) order by depth, asset, partition nulls first, materialization, input_asset, input_partition nulls first"""

@@ -1,0 +1,190 @@
+"""The snapshot: what is published in an environment at one moment, as the values a plan is made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import Any
+
+from assetflow.catalog.reader import Reader
+from assetflow.catalog.views import id_number, id_prefix, id_text
+from assetflow.model.record import Current, Edge, Observation, Partition, Snapshot
+
+_TIME = "strftime({0}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+
+_CURRENT = f"""
+    {id_text("m.m", "x")}, m.data_version, m.code_version, m.config_version, m.input_fingerprint, m.dependencies,
+    m.uri, cast(m.payload as varchar), x.text, {{order}}, {_TIME.format("m.finished_at")}"""
+
+_POINTERS = f"""
+select a.key, q.key, {_CURRENT.format(order='p."order"')}
+from _pointers p
+join _environments v on v.environment = p.environment and v.name = $environment
+join _assets a on a.asset = p.asset
+left join _partitions q on q.partition = p.partition
+left join _materializations m on m.m = p.m
+left join _prefixes x on x.prefix = p.m >> 32
+where $assets is null or a.key in (select unnest($assets))
+order by p.asset, p.partition"""
+
+_OBSERVATIONS = f"""
+with latest as (
+    select asset, partition, max(struct_pack(o := "order", w := observed_at, i := id, v := data_version,
+        d := cast(detail as varchar))) as b
+    from _observations group by asset, partition)
+select a.key, q.key, b.v, {_TIME.format("b.w")}, b.d, b.i
+from latest l
+join _assets a on a.asset = l.asset
+left join _partitions q on q.partition = l.partition
+where $assets is null or a.key in (select unnest($assets))
+order by a.key, q.key nulls first"""
+
+_DYNAMIC = """
+select d.definition, d.added, d.removed
+from _dynamic d join _logs l on l.log = d.log
+order by d.changed_at, l.name, d.position"""
+
+_ORDER = """
+select greatest(0, (select max("order") from _publications), (select max("order") from _materializations),
+    (select max("order") from _observations))"""
+
+_EDGES = f"""
+with asked as (
+    select i.id, (cast(x.prefix as bigint) << 32) | {id_number("i.id")} as m
+    from (select unnest($ids) as id) i join _prefixes x on x.text = {id_prefix("i.id")})
+select k.id, a.key, q.key, {id_text("e.input_m", "x")}, coalesce(e.input_data_version, i.data_version)
+from asked k
+join _edges e on e.m = k.m
+join _assets a on a.asset = e.input_asset
+left join _partitions q on q.partition = e.input_partition
+left join _prefixes x on x.prefix = e.input_m >> 32
+left join _materializations i on i.m = e.input_m
+order by k.id, a.key, e.input_partition"""
+
+_KNOWN_CODE = """
+select distinct a.key, m.code_version, m.config_version
+from _materializations m join _assets a on a.asset = m.asset"""
+
+_REUSABLE = f"""
+select q.key, {_CURRENT.format(order='m."order"')}
+from _materializations m
+left join _partitions q on q.partition = m.partition
+join _prefixes x on x.prefix = m.m >> 32
+where m.asset = (select asset from _assets where key = ?) and m.code_version = ? and m.config_version = ?
+order by m."order", m.finished_at, {id_text("m.m", "x")}"""
+
+
+class Lazy:
+    """What a snapshot answers on demand, from the file it was read from."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._code: set[tuple[str, str, str]] | None = None
+        self._made: dict[tuple[str, str, str], dict[tuple[Partition, str], Current]] = {}
+
+    def edges(self, ids: Iterable[str]) -> Mapping[str, tuple[Edge, ...]]:
+        """The inputs of each of those materializations; empty for one that is unknown or had none."""
+        asked = list(dict.fromkeys(ids))
+        found: dict[str, list[Edge]] = {id: [] for id in asked}
+        if asked:
+            for id, *edge in self._reader.rows(_EDGES, {"ids": asked}):
+                found[id].append(Edge(*edge))
+        return {id: tuple(edges) for id, edges in found.items()}
+
+    def components(self, asset: str, code_version: str) -> Mapping[str, str] | None:
+        """The components of a code version by name; None when it was never recorded."""
+        rows = self._reader.rows(
+            "select component, hash from code where asset = ? and code_version = ?", [asset, code_version]
+        )
+        if rows:
+            return dict(rows)
+        known = self._reader.rows(
+            "select 1 from code_versions where asset = ? and code_version = ?", [asset, code_version]
+        )
+        return {} if known else None
+
+    def reusable(
+        self, asset: str, partition: Partition, code_version: str, config_version: str, input_fingerprint: str
+    ) -> Current | None:
+        """The newest materialization of any environment with exactly that key."""
+        if self._code is None:
+            self._code = set(self._reader.rows(_KNOWN_CODE))
+        key = (asset, code_version, config_version)
+        if key not in self._code:
+            return None
+        made = self._made.get(key)
+        if made is None:
+            # newest last, so that it is the one that stays
+            rows = self._reader.rows(_REUSABLE, list(key))
+            made = self._made[key] = {(row[0], row[5]): Current._make(row[1:]) for row in rows}
+        return made.get((partition, input_fingerprint))
+
+
+def read_snapshot(
+    reader: Reader, environment: str, *, parents: Sequence[str], assets: Collection[str] | None
+) -> Snapshot:
+    """The snapshot of an environment over its parents, nearest first."""
+    wanted = None if assets is None else sorted(assets)
+    lazy = Lazy(reader)
+    cursor = reader.cursor()
+    try:
+        current: dict[str, dict[Partition, Current]] = {}
+        chain = dict.fromkeys((environment, *parents))
+        for name in reversed(chain):
+            rows = cursor.execute(_POINTERS, {"environment": name, "assets": wanted}).fetchall()
+            _overlay(current, rows)
+        observations: dict[str, dict[Partition, Observation]] = {}
+        for asset, partition, version, at, detail, id in cursor.execute(_OBSERVATIONS, {"assets": wanted}).fetchall():
+            observations.setdefault(asset, {})[partition] = Observation(
+                asset=asset,
+                partition=partition,
+                data_version=version,
+                observed_at=at,
+                detail=json.loads(detail) if detail else {},
+                id=id,
+            )
+        dynamic = _replay(cursor.execute(_DYNAMIC).fetchall())
+        order = cursor.execute(_ORDER).fetchone()
+    finally:
+        cursor.close()
+    return Snapshot(
+        environment=environment,
+        current=current,
+        observations=observations,
+        dynamic=dynamic,
+        order=int(order[0]) if order else 0,
+        edges=lazy.edges,
+        components=lazy.components,
+        reusable=lazy.reusable,
+    )
+
+
+def _overlay(current: dict[str, dict[Partition, Current]], rows: list[tuple[Any, ...]]) -> None:
+    """Put the pointers of one environment over what is there; a pointer to nothing hides what is below."""
+    make = tuple.__new__
+    last: str | None = None
+    place: dict[Partition, Current] = {}
+    for row, cls in zip(rows, repeat(Current)):
+        asset = row[0]
+        if asset != last:
+            last = asset
+            place = current.setdefault(asset, {})
+        if row[3] is None:
+            place.pop(row[1], None)
+        else:
+            place[row[1]] = make(cls, row[2:])
+    for asset in [asset for asset, parts in current.items() if not parts]:
+        del current[asset]
+
+
+def _replay(changes: list[tuple[str, list[str] | None, list[str] | None]]) -> dict[str, tuple[str, ...]]:
+    """The keys of every dynamic partitions definition after all its changes, in the order they came in."""
+    keys: dict[str, dict[str, None]] = {}
+    for definition, added, removed in changes:
+        have = keys.setdefault(definition, {})
+        for key in removed or ():
+            have.pop(key, None)
+        for key in added or ():
+            have.setdefault(key)
+    return {definition: tuple(have) for definition, have in keys.items()}
