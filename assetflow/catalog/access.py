@@ -10,9 +10,8 @@ from weakref import WeakSet
 
 import duckdb
 
-from assetflow.catalog import history, reader, segments, sidecar
+from assetflow.catalog import history, reader, sidecar
 from assetflow.catalog.definitions import digest_of
-from assetflow.catalog.disk import set_aside
 from assetflow.catalog.fold import DAMAGE, Request, fold, set_aside_damaged
 from assetflow.catalog.lock import held
 from assetflow.catalog.log import SUFFIX, LogWriter, try_own
@@ -76,19 +75,23 @@ class Access:
     def recover(self, alive: Callable[[str, int, str], bool], at: str) -> tuple[str, ...]:
         """Mark unfinished runs whose owner is dead as interrupted."""
         self._fold_pending()
+        unfinished = self.ask(lambda r: r.rows(_UNFINISHED))
+        if not unfinished:
+            return ()
+        counts = self.ask(lambda r: {row[0]: dict(r.rows(_COUNTS, [row[0]])) for row in unfinished})
         recovered: list[str] = []
         with held(self._paths.lock, timeout=self._lock_timeout):
-            for run_id, host, pid, process_started, log in self.ask(lambda r: r.rows(_UNFINISHED)):
+            for run_id, host, pid, process_started, log in unfinished:
                 path = self._paths.log / f"{log}{SUFFIX}"
                 if alive(host, pid, process_started) or not _ownerless(path):
                     continue
-                counts = dict(self.ask(lambda r, id=run_id: r.rows(_COUNTS, [id])))  # type: ignore[misc]
                 # a log that somebody deleted must not begin again at an offset that was read before
                 target = path if path.exists() else path.with_name(f"recover-{run_id}{SUFFIX}")
+                ended = RunFinished(
+                    at=at, run_id=run_id, status=RunStatus.INTERRUPTED.value, counts=counts[run_id]
+                )
                 with LogWriter(target) as writer:
-                    writer.append(
-                        [RunFinished(at=at, run_id=run_id, status=RunStatus.INTERRUPTED.value, counts=counts)]
-                    )
+                    writer.append([ended])
                     writer.sync()
                 recovered.append(run_id)
         if recovered:
