@@ -21,23 +21,25 @@ from assetflow.store.stored import StoredObject
 
 
 class ModelFormat:
-    """Instances of pydantic models."""
+    """Instances of pydantic models: as the JSON they define, or tagged where that loses something (NaN)."""
 
-    names = ("model",)
+    names = ("model", "tagged_model")
 
     def accepts(self, value: object) -> bool:
         return asked(type(value)).kind is AskedKind.MODEL
 
     def write(self, value: Any, request: WriteRequest) -> Written:
         try:
-            data: bytes = value.model_dump_json(by_alias=True, round_trip=True).encode()
-            restored = type(value).model_validate_json(data)
+            data = value.model_dump_json(by_alias=True, round_trip=True).encode()
+            problem = _difference(value, type(value).model_validate_json(data))
         except ValueError as error:  # of pydantic: what cannot be serialized, and what does not validate again
-            raise _inexact(value, request, str(error)) from error
-        difference = _difference(value, restored)
-        if difference is not None:
-            raise _inexact(value, request, difference)
-        return _write(value, data, request, "model")
+            problem = str(error)
+        if problem is None:
+            return _write(value, data, request, "model")
+        tagged_data = _tagged(value)
+        if tagged_data is None:
+            raise _inexact(value, request, problem)
+        return _write(value, tagged_data, request, "tagged_model")
 
     def load(self, request: LoadRequest) -> Any:
         return _load_structured(request)
@@ -88,6 +90,8 @@ def _load_structured(request: LoadRequest) -> Any:
         case _:
             raise request.mismatch(request.python_type or "the model class", "dict", "Path")
     try:
+        if request.format == "tagged_model":
+            return TypeAdapter(wanted).validate_python(tagged.loads(request.path.read_bytes()))
         return TypeAdapter(wanted).validate_json(request.path.read_bytes())
     except ValidationError as error:
         failure = request.mismatch(request.python_type or "the model class", "dict")
@@ -109,6 +113,16 @@ def _recorded_class(request: LoadRequest) -> Any:
         f"{request.who} is stored as the class `{name}`, which is not loaded here",
         hint=f"annotate the input as `{name.rsplit('.', 1)[-1]}`, or as `dict` to get its fields",
     )
+
+
+def _tagged(value: Any) -> bytes | None:
+    """The model's fields as tagged JSON, when that brings it back equal."""
+    try:
+        data = tagged.dumps(value.model_dump(by_alias=True, round_trip=True))
+        restored = type(value).model_validate(tagged.loads(data))
+    except (tagged.NotEncodableError, ValueError):
+        return None
+    return data if _difference(value, restored) is None else None
 
 
 def _difference(value: Any, restored: Any) -> str | None:
