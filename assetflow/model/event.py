@@ -152,11 +152,15 @@ class StepFinished(Event):
 
 
 MATERIALIZATION = (
-    "id", "data_version", "code_version", "config", "config_version", "input_fingerprint", "inputs", "uri", "format",
+    "id", "data_version", "code_version", "config", "config_version", "input_fingerprint", "dependencies", "inputs", "uri", "format",
     "rows", "bytes", "schema", "column_versions", "payload", "metadata", "packages",
 )  # fmt: skip
-"""Fields of `StepFinished.materialization`; `inputs` is a list of [asset, partition, materialization, data_version]
-(model.record.Edge), `config` the object of values (secrets masked), `payload` the stored object, `schema` [[name, type]]."""
+"""Fields of `StepFinished.materialization`.
+
+`inputs` is a list of [asset, partition, materialization, data_version] (see `model.record.Edge`), `dependencies` the
+declared upstreams as `planner.dependencies` writes them, `config` the object of values (secrets masked),
+`config_version` their fingerprints by name, `payload` the stored object, `schema` a list of [name, type].
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +217,6 @@ class Checked(Event):
     severity: str
     message: str | None
     metadata: Json
-
 
 
 EVENTS: dict[str, type[Event]] = {

@@ -90,7 +90,8 @@ class FreshnessPolicy:
             raise UsageError(f"FreshnessPolicy: max_age is {self.max_age}", hint="use a positive timedelta")
         if self.warn_age is not None and not timedelta(0) < self.warn_age < self.max_age:
             raise UsageError(
-                f"FreshnessPolicy: warn_age is {self.warn_age}", hint=f"use an age between 0 and max_age ({self.max_age})"
+                f"FreshnessPolicy: warn_age is {self.warn_age}",
+                hint=f"use an age between 0 and max_age ({self.max_age})",
             )
 
     def state(self, materialized_at: datetime | None, now: datetime) -> FreshnessState:

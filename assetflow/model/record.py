@@ -35,9 +35,9 @@ class StepStatus(StrEnum):
 class Current(NamedTuple):
     """The published materialization of one asset partition, as far as planning and loading need it.
 
-    `inputs_version` is the recorded input fingerprint; `dependencies` the upstream keys it was made from, sorted and
-    joined by newline; `payload` the stored object as the store wrote it (JSON text). A named tuple, because plans hold
-    hundreds of thousands.
+    `config` is the recorded config version (`model.version.config_version`), `dependencies` the declared upstreams it
+    was made with (`planner.dependencies`), `payload` the stored object as the store wrote it (JSON text). A named
+    tuple, because plans hold hundreds of thousands.
     """
 
     materialization: str

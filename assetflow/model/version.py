@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ _TAGS: dict[type, bytes] = {type(None): b"n", bool: b"b", int: b"i", float: b"f"
 
 INPUT_ALGORITHM = "i1"
 CONFIG_ALGORITHM = "g1"
+"""Tag of the fingerprint of one config value."""
 
 
 def encode(value: object) -> bytes:
@@ -82,9 +84,13 @@ class AssetVersions:
 
     @property
     def config_version(self) -> str:
+        """The recorded form of the config."""
         return config_version(self.config)
 
 
 def config_version(fields: Sequence[tuple[str, str]]) -> str:
-    """One fingerprint over all config fields; the empty config is the empty text."""
-    return fingerprint(CONFIG_ALGORITHM, [list(pair) for pair in sorted(fields)]) if fields else ""
+    """The config as text that names its fields: canonical JSON of field fingerprints; empty for no config.
+
+    It is recorded as it stands, so that a later comparison can say which field changed.
+    """
+    return json.dumps(dict(sorted(fields)), separators=(",", ":"), ensure_ascii=False) if fields else ""

@@ -1,0 +1,1 @@
+"""Definitions: decorators, loading, the code version, project settings."""

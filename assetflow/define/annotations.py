@@ -1,0 +1,106 @@
+"""Reading annotations of asset functions without evaluating more than needed."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from assetflow.define.values import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionParameter:
+    """One parameter of a function: its resolved annotation (None when there is none) and default."""
+
+    name: str
+    annotation: Any = None
+    default: Any = inspect.Parameter.empty
+    variadic: bool = False
+
+    @property
+    def has_default(self) -> bool:
+        return self.default is not inspect.Parameter.empty
+
+
+def parameters_of(fn: Callable[..., Any]) -> tuple[FunctionParameter, ...]:
+    """The parameters of a function in order, string annotations resolved where they can be.
+
+    An annotation that cannot be resolved (a name imported under TYPE_CHECKING) stays text; the store and the injection
+    understand the usual spellings.
+    """
+    hints = annotations_of(fn)
+    found = []
+    for parameter in inspect.signature(fn).parameters.values():
+        found.append(
+            FunctionParameter(
+                name=parameter.name,
+                annotation=hints.get(parameter.name),
+                default=parameter.default,
+                variadic=parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD),
+            )
+        )
+    return tuple(found)
+
+
+def annotations_of(fn: Callable[..., Any]) -> Mapping[str, Any]:
+    """Annotations by parameter name (and `return`), evaluated one by one, so that one bad name spoils no other."""
+    inner = inspect.unwrap(fn)
+    raw = getattr(inner, "__annotations__", {})
+    if not any(isinstance(value, str) for value in raw.values()):
+        return raw
+    names = {**vars(typing), **getattr(inner, "__globals__", {})}
+    code = getattr(inner, "__code__", None)
+    if code is not None and inner.__closure__:
+        for name, cell in zip(code.co_freevars, inner.__closure__, strict=True):
+            try:
+                names[name] = cell.cell_contents
+            except ValueError:
+                continue  # a cell that is filled later
+    return {name: _evaluate(value, names) if isinstance(value, str) else value for name, value in raw.items()}
+
+
+def _evaluate(text: str, names: dict[str, Any]) -> Any:
+    try:
+        return eval(text, names)
+    except Exception:
+        return text
+
+
+def strip_optional(annotation: Any) -> Any:
+    """The annotation without `None` in a union and without `Annotated[...]`."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return strip_optional(typing.get_args(annotation)[0])
+    if origin is typing.Union or str(origin) == "<class 'types.UnionType'>":
+        members = [arg for arg in typing.get_args(annotation) if arg is not type(None)]
+        if len(members) == 1:
+            return strip_optional(members[0])
+    return annotation
+
+
+def is_context(annotation: Any) -> bool:
+    """Whether a parameter with this annotation receives the context."""
+    plain = strip_optional(annotation)
+    if isinstance(plain, str):
+        return plain.rpartition(".")[2] == "Context"
+    return isinstance(plain, type) and issubclass(plain, Context)
+
+
+def is_config(annotation: Any) -> bool:
+    """Whether the annotation is a `Config` class; asks nothing of pydantic before a project uses it."""
+    return _is_subclass(annotation, "Config")
+
+
+def is_resource(annotation: Any) -> bool:
+    """Whether the annotation is a `Resource` class."""
+    return _is_subclass(annotation, "Resource")
+
+
+def _is_subclass(annotation: Any, name: str) -> bool:
+    module = sys.modules.get("assetflow.define.config")
+    plain = strip_optional(annotation)
+    return module is not None and isinstance(plain, type) and issubclass(plain, getattr(module, name))

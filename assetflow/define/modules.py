@@ -1,0 +1,226 @@
+"""Loading asset files by path, under private module names, with imports that belong to one project.
+
+Files of a project import each other by plain names (`from names import clean`, `from assets.names import clean`), and
+two projects in one process may both have a `names.py`. So project modules never enter `sys.modules` under their plain
+names: each gets `_assetflow_<project>.<path>`, and the builtins that its code sees hold an `__import__` that looks in
+the project's folders first. That covers imports inside functions too, for as long as the function lives, and a reload
+is a fresh `ModuleSpace`: no stale module state survives.
+"""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import marshal
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from xxhash import xxh3_128_hexdigest
+
+_counter = itertools.count(1)
+
+
+class ModuleSpace:
+    """The modules of one project, loaded once each; a new space loads everything anew.
+
+    `roots` are the import roots in order of precedence; `code_cache` a folder for compiled code by content hash.
+    """
+
+    def __init__(self, project: Path, roots: Sequence[Path], *, code_cache: Path | None = None) -> None:
+        self.project = project.resolve()
+        self.roots = tuple(root.resolve() for root in roots)
+        self.prefix = f"_assetflow_{next(_counter)}"
+        self.by_path: dict[Path, ModuleType] = {}
+        self._code_cache = code_cache
+        self._resolved: dict[str, Path | None] = {}
+
+    def load(self, path: Path) -> ModuleType:
+        """The module of a file; runs the file the first time. What it raises while running is passed on."""
+        path = path.resolve()
+        module = self.by_path.get(path)
+        if module is not None:
+            return module
+        name = self._name(path)
+        module = ModuleType(name)
+        self._prepare(module, path)
+        self.by_path[path] = module
+        sys.modules[name] = module
+        try:
+            exec(self._code(path), module.__dict__)
+        except BaseException:
+            del self.by_path[path]
+            sys.modules.pop(name, None)
+            raise
+        return module
+
+    def close(self) -> None:
+        """Forget the modules: their functions stay usable, their names leave `sys.modules`."""
+        for name in [name for name in sys.modules if name == self.prefix or name.startswith(self.prefix + ".")]:
+            del sys.modules[name]
+
+    def _prepare(self, module: ModuleType, path: Path) -> None:
+        is_package = path.name == "__init__.py"
+        module.__file__ = str(path)
+        module.__package__ = module.__name__ if is_package else module.__name__.rpartition(".")[0]
+        module.__spec__ = ModuleSpec(module.__name__, SourceFileLoader(module.__name__, str(path)), origin=str(path))
+        if is_package:
+            module.__path__ = [str(path.parent)]
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._importer(path)}
+
+    def _name(self, path: Path) -> str:
+        try:
+            relative = path.relative_to(self.project)
+        except ValueError:
+            relative = Path(f"outside_{xxh3_128_hexdigest(str(path.parent))[:8]}") / path.name
+        parts = relative.with_suffix("").parts
+        if parts[-1] == "__init__":
+            parts = parts[:-1]
+        return ".".join((self.prefix, *parts))
+
+    def _code(self, path: Path) -> CodeType:
+        """Compiled code, cached by content: `__pycache__` compares whole seconds, and an edit can be faster."""
+        source = path.read_bytes()
+        if self._code_cache is None:
+            return compile(source, str(path), "exec", dont_inherit=True)
+        tag = f"{sys.implementation.cache_tag}|{path}|".encode()
+        cached = self._code_cache / f"{xxh3_128_hexdigest(tag + source)}.code"
+        try:
+            return marshal.loads(cached.read_bytes())  # type: ignore[no-any-return]
+        except (OSError, ValueError, EOFError, TypeError):
+            pass
+        code = compile(source, str(path), "exec", dont_inherit=True)
+        try:
+            self._code_cache.mkdir(parents=True, exist_ok=True)
+            temporary = cached.with_suffix(f".{os.getpid()}.tmp")
+            temporary.write_bytes(marshal.dumps(code))
+            temporary.replace(cached)
+        except OSError:
+            pass  # a cache that cannot be written costs time only
+        return code
+
+    # --- imports ---------------------------------------------------------------------------------------------
+
+    def _importer(self, importing: Path) -> Callable[..., Any]:
+        def project_import(
+            name: str,
+            globals: Mapping[str, Any] | None = None,
+            locals: Mapping[str, Any] | None = None,
+            fromlist: Sequence[str] | None = (),
+            level: int = 0,
+        ) -> Any:
+            if level > 0:
+                folder = importing.parent
+                for _ in range(level - 1):
+                    folder = folder.parent
+                return self._import_relative(folder, name, fromlist or (), level)
+            if self._find(name.partition(".")[0], not_file=importing) is None:
+                return builtins.__import__(name, globals, locals, fromlist or (), 0)
+            return self._import_absolute(name, fromlist or ())
+
+        return project_import
+
+    def _import_absolute(self, name: str, fromlist: Sequence[str]) -> Any:
+        parts = name.split(".")
+        place = self._find(parts[0])
+        assert place is not None
+        return self._walk(place, parts, name, fromlist)
+
+    def _import_relative(self, folder: Path, name: str, fromlist: Sequence[str], level: int) -> Any:
+        if not name:
+            package = self._module_at(folder)
+            self._bind_submodules(package, folder, fromlist)
+            return package
+        parts = name.split(".")
+        place = _module_place(folder, parts[0])
+        if place is None:
+            raise ModuleNotFoundError(f"No module named {'.' * level + name!r}", name=name)
+        # `from .a.b import c` always names things, so the last module is what is wanted
+        return self._walk(place, parts, name, fromlist)
+
+    def _walk(self, place: Path, parts: Sequence[str], name: str, fromlist: Sequence[str]) -> Any:
+        """Import `parts` one under the other, starting at `place`; the first module, or the last for a `from`."""
+        top = module = self._module_at(place)
+        for part in parts[1:]:
+            inner = _module_place(place, part) if place.is_dir() else None
+            if inner is None:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            place = inner
+            child = self._module_at(place)
+            setattr(module, part, child)
+            module = child
+        if not fromlist:
+            return top
+        if place.is_dir():
+            self._bind_submodules(module, place, fromlist)
+        return module
+
+    def _bind_submodules(self, package: ModuleType, folder: Path, fromlist: Sequence[str]) -> None:
+        for name in fromlist:
+            if name != "*" and not hasattr(package, name):
+                inner = _module_place(folder, name)
+                if inner is not None:
+                    setattr(package, name, self._module_at(inner))
+
+    def _module_at(self, place: Path) -> ModuleType:
+        if place.is_file():
+            return self.load(place)
+        initial = place / "__init__.py"
+        if initial.is_file():
+            return self.load(initial)
+        resolved = place.resolve()
+        module = self.by_path.get(resolved)
+        if module is None:
+            module = ModuleType(self._name(resolved / "__init__.py"))
+            module.__path__ = [str(resolved)]
+            self.by_path[resolved] = module
+            sys.modules[module.__name__] = module
+        return module
+
+    def _find(self, top: str, *, not_file: Path | None = None) -> Path | None:
+        """The project's file or folder for a top-level name, or None; a file never finds itself.
+
+        Without that exception `assets/polars.py` could not import polars.
+        """
+        if top not in self._resolved:
+            self._resolved[top] = next(
+                (place for root in self.roots if (place := _module_place(root, top)) is not None), None
+            )
+        place = self._resolved[top]
+        return None if place is not None and place == not_file else place
+
+
+def _module_place(folder: Path, name: str) -> Path | None:
+    package = folder / name
+    if (package / "__init__.py").is_file():
+        return package
+    file = folder / f"{name}.py"
+    if file.is_file():
+        return file.resolve()
+    if package.is_dir() and any(package.glob("*.py")):
+        return package
+    return None
+
+
+def asset_files(root: Path) -> Iterator[Path]:
+    """Python and SQL files below an asset folder, sorted; hidden folders, caches and virtual environments left out."""
+    stack = [root]
+    while stack:
+        folder = stack.pop()
+        inner: list[Path] = []
+        files: list[Path] = []
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            if entry.name.startswith(".") or entry.name == "__pycache__":
+                continue
+            path = folder / entry.name
+            if entry.is_dir():
+                if not (path / "pyvenv.cfg").exists():
+                    inner.append(path)
+            elif entry.name.endswith((".py", ".sql")):
+                files.append(path)
+        yield from files
+        stack.extend(reversed(inner))

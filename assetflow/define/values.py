@@ -1,0 +1,106 @@
+"""What asset functions return, raise and receive besides plain values: results, early ends, and the context."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from assetflow.errors import UsageError
+from assetflow.model.event import Json
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[T]):
+    """A value with facts about it: `metadata` is kept and queryable, `data_version` replaces the content hash.
+
+    `asset` names the output it belongs to, where one function makes several.
+    """
+
+    value: T
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    data_version: str | None = None
+    asset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Returned to say that what is published still holds: nothing is written and nothing downstream becomes stale."""
+
+    reason: str | None = None
+
+
+class Skip(Exception):
+    """Raised to end a step without a value and without a failure; what depends on it is skipped too."""
+
+    def __init__(self, reason: str = "skipped by the asset") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Context:
+    """What a running step knows about itself; injected into a parameter annotated `Context`.
+
+    `partition` is None for an unpartitioned asset; `window` is the half-open (start, end) of a time partition;
+    `selected` the asset keys this call is asked for; `attempt` counts from 1.
+    """
+
+    __slots__ = (
+        "_emitted", "_metadata", "_previous", "asset", "attempt", "config", "logger", "partition", "run_id", "selected",
+        "window",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        asset: str,
+        partition: str | None = None,
+        window: tuple[datetime, datetime] | None = None,
+        attempt: int = 1,
+        config: Mapping[str, Any] | None = None,
+        selected: tuple[str, ...] = (),
+        previous: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.asset = asset
+        self.partition = partition
+        self.window = window
+        self.attempt = attempt
+        self.config: Mapping[str, Any] = dict(config or {})
+        self.selected = selected or (asset,)
+        self.logger = logging.getLogger(f"assetflow.asset.{asset.replace('/', '.')}")
+        self._previous = previous
+        self._metadata: dict[str, Any] = {}
+        self._emitted: list[tuple[str, str | None, Json]] = []
+
+    def previous(self, as_type: Any = None) -> Any:
+        """The value that is published for this asset partition now, loaded as `as_type`; None when there is none."""
+        return None if self._previous is None else self._previous(as_type)
+
+    def add_metadata(self, metadata: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """Keep facts with the materialization; later ones win. Values must be JSON, text for anything else."""
+        self._metadata.update({**(metadata or {}), **more})
+
+    def emit(self, event_type: str, key: str | None = None, payload: Mapping[str, Any] | None = None) -> None:
+        """Record a domain event (`partial`, `degraded`, …) beside the step, in the order of the calls."""
+        if payload is not None and not isinstance(payload, Mapping):
+            raise UsageError(
+                f"emit({event_type!r}): the payload is a {type(payload).__name__}",
+                hint="pass a mapping, or None",
+            )
+        self._emitted.append((event_type, key, dict(payload or {})))
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata added so far."""
+        return dict(self._metadata)
+
+    @property
+    def emitted(self) -> tuple[tuple[str, str | None, Json], ...]:
+        """The domain events emitted so far, in order."""
+        return tuple(self._emitted)

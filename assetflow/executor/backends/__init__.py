@@ -1,0 +1,1 @@
+"""Back ends: where the bodies of steps run."""

@@ -1,0 +1,262 @@
+"""The body of a step, as a worker runs it: load the inputs, call the function, write the outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import json
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from assetflow.define.annotations import strip_optional
+from assetflow.define.definitions import Computation, Definitions, Role
+from assetflow.define.values import Context, Result, Skip, Unchanged
+from assetflow.errors import AssetflowError, FormatError, did_you_mean
+from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
+from assetflow.executor.capture import Capture
+from assetflow.executor.resources import ResourcePool
+from assetflow.model.clock import Clock, to_text
+from assetflow.model.event import Json
+from assetflow.model.keys import show
+from assetflow.model.record import StepStatus
+from assetflow.store import LocalStore, StoredObject, read_file
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """What a worker needs to carry out calls: the definitions, the store, and where relative paths start."""
+
+    definitions: Definitions
+    store: LocalStore
+    project: Path
+    clock: Clock
+    resources: ResourcePool
+    capture: Capture
+
+    def run(self, call: Call) -> Outcome:
+        """Carry out one call of a plain function; whatever goes wrong is the outcome's failure."""
+        with self._attempt(call) as attempt:
+            computation = self.definitions.computations[call.computation]
+            context, arguments = self._arguments(call, computation)
+            value = computation.fn(**arguments)
+            if inspect.isawaitable(value):
+                value = asyncio.run(_awaited(value))
+            attempt.made = self._write(call, computation, context, value)
+            attempt.emitted = context.emitted
+        return attempt.outcome()
+
+    async def run_async(self, call: Call) -> Outcome:
+        """Carry out one call of a coroutine function; loading and writing happen beside the event loop."""
+        with self._attempt(call) as attempt:
+            computation = self.definitions.computations[call.computation]
+            context, arguments = await asyncio.to_thread(self._arguments, call, computation)
+            value = await computation.fn(**arguments)
+            attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
+            attempt.emitted = context.emitted
+        return attempt.outcome()
+
+    @contextlib.contextmanager
+    def _attempt(self, call: Call) -> Iterator[_Attempt]:
+        attempt = _Attempt(call, to_text(self.clock.now()))
+        started = perf_counter()
+        try:
+            with self.capture.step(call.task, call.assets[0], call.partition):
+                yield attempt
+        except Skip as skip:
+            attempt.status, attempt.skipped = StepStatus.SKIPPED, skip.reason
+        except asyncio.CancelledError as error:
+            attempt.status, attempt.error = StepStatus.CANCELED, error
+            attempt.failure = Failure(type="CancelledError", message="the step was canceled", traceback="")
+        except BaseException as error:  # a worker outlives whatever an asset raises, SystemExit too
+            attempt.status, attempt.error = StepStatus.FAILED, error
+            attempt.failure = describe_failure(error)
+        attempt.seconds = perf_counter() - started
+
+    # --- in --------------------------------------------------------------------------------------------------
+
+    def _arguments(self, call: Call, computation: Computation) -> tuple[Context, dict[str, Any]]:
+        context = Context(
+            run_id=call.run_id,
+            asset=call.assets[0],
+            partition=call.partition,
+            window=call.window,
+            attempt=call.attempt,
+            config=call.config_shown,
+            selected=call.assets,
+            previous=self._previous(call),
+        )
+        inputs = {item.param: item for item in call.inputs}
+        arguments: dict[str, Any] = {}
+        for parameter in computation.parameters:
+            match parameter.role:
+                case Role.CONTEXT:
+                    arguments[parameter.name] = context
+                case Role.RESOURCE:
+                    arguments[parameter.name] = self.resources.get(strip_optional(parameter.annotation))
+                case Role.INPUT:
+                    arguments[parameter.name] = self._load(call, inputs[parameter.name], parameter.annotation)
+                case Role.CONFIG | Role.VALUE:
+                    if parameter.name in call.config:
+                        arguments[parameter.name] = call.config[parameter.name]
+        return context, arguments
+
+    def _load(self, call: Call, item: InputCall, annotation: Any) -> Any:
+        try:
+            return self._loaded(item, annotation)
+        except AssetflowError as error:
+            where = f"input `{item.param}` of `{show(call.assets[0], call.partition)}` from `{item.upstream}`"
+            raise FormatError(f"{where}: {error.message}", hint=error.hint) from error
+
+    def _loaded(self, item: InputCall, annotation: Any) -> Any:
+        source = self.definitions.sources.get(item.upstream)
+        wanted = strip_optional(annotation)
+        if source is not None and source.source is not None and source.source.path is None:
+            if source.source.load is None:
+                raise FormatError("the source has no load= function", hint="give it one, or list it in deps=[...]")
+            return source.source.load()
+        if source is not None:
+            files = [self.project / file for part in item.items for file in part.files or ()]
+            value = read_file(files[0] if len(files) == 1 else files, wanted)
+        elif item.several:
+            objects = [(part.partition or "", StoredObject.from_json(part.payload or {})) for part in item.items]
+            value = self.store.load_many(objects, wanted, partition_column=item.partition_column)
+        else:
+            (part,) = item.items
+            value = self.store.load(StoredObject.from_json(part.payload or {}), wanted)
+        return _only_columns(value, item.columns)
+
+    def _previous(self, call: Call) -> Callable[[Any], Any] | None:
+        if call.previous is None:
+            return None
+        stored = StoredObject.from_json(call.previous)
+        return lambda as_type: self.store.load(stored, as_type)
+
+    # --- out -------------------------------------------------------------------------------------------------
+
+    def _write(self, call: Call, computation: Computation, context: Context, value: Any) -> dict[str, Made | Unchanged]:
+        made: dict[str, Made | Unchanged] = {}
+        for asset, output in _by_asset(call, computation, value).items():
+            metadata = dict(context.metadata) if asset == call.assets[0] else {}
+            data_version = None
+            if isinstance(output, Result):
+                metadata.update(output.metadata)
+                output, data_version = output.value, output.data_version
+            if isinstance(output, Unchanged):
+                made[asset] = output
+                continue
+            stored = self.store.write(
+                output, asset=asset, partition=call.partition, unordered=asset in call.unordered, durable=False
+            )
+            payload = stored.to_json()
+            if data_version is not None:
+                payload["data_version"] = f"u1:{data_version}"
+            made[asset] = Made(payload=payload, metadata=_plain_json(metadata))
+        return made
+
+
+class _Attempt:
+    """The outcome of an attempt while it is being made."""
+
+    def __init__(self, call: Call, started_at: str) -> None:
+        self.call = call
+        self.started_at = started_at
+        self.status = StepStatus.MATERIALIZED
+        self.seconds = 0.0
+        self.made: Mapping[str, Made | Unchanged] = {}
+        self.emitted: tuple[tuple[str, str | None, Json], ...] = ()
+        self.failure: Failure | None = None
+        self.error: BaseException | None = None
+        self.skipped: str | None = None
+
+    def outcome(self) -> Outcome:
+        return Outcome(
+            call=self.call,
+            status=self.status,
+            seconds=self.seconds,
+            started_at=self.started_at,
+            made=self.made,
+            emitted=self.emitted,
+            failure=self.failure,
+            error=self.error,
+            skipped=self.skipped,
+        )
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+def _by_asset(call: Call, computation: Computation, value: Any) -> dict[str, Any]:
+    """The returned value split by asset: a dict by key or a tuple in order where the call makes several."""
+    if len(computation.assets) == 1:
+        return {computation.assets[0]: value}
+    if isinstance(value, Unchanged):
+        return dict.fromkeys(call.assets, value)
+    if isinstance(value, tuple) and len(value) == len(call.assets) and not hasattr(value, "_fields"):
+        order = [asset for asset in computation.assets if asset in call.assets]
+        return dict(zip(order, value, strict=True))
+    expected = ", ".join(f"`{asset}`" for asset in call.assets)
+    if not isinstance(value, Mapping):
+        raise FormatError(
+            f"`{computation.name}` returned a {type(value).__name__}",
+            hint=f"return a dict with the keys {expected}, or a tuple in that order",
+        )
+    for key in value:
+        if key not in computation.assets:
+            hint = did_you_mean(str(key), computation.assets) or f"its outputs are {expected}"
+            raise FormatError(
+                f"`{computation.name}` returned a value for {key!r}, which it does not declare", hint=hint
+            )
+    absent = [asset for asset in call.assets if asset not in value]
+    if absent:
+        raise FormatError(
+            f"`{computation.name}` returned no value for {', '.join(f'`{asset}`' for asset in absent)}",
+            hint=f"return a dict with the keys {expected}",
+        )
+    return {asset: value[asset] for asset in call.assets}
+
+
+def _only_columns(value: Any, columns: tuple[str, ...] | None) -> Any:
+    if columns is None:
+        return value
+    if hasattr(value, "select") and not hasattr(value, "to_arrow_table"):
+        return value.select(list(columns))
+    if hasattr(value, "project"):
+        return value.project(", ".join('"' + column.replace('"', '""') + '"' for column in columns))
+    return value[list(columns)]
+
+
+def _plain_json(metadata: Mapping[str, Any]) -> Json:
+    """Metadata as JSON: dates and other values become text."""
+    return dict(json.loads(json.dumps(dict(metadata), default=_as_text)))
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def describe_failure(error: BaseException) -> Failure:
+    """An error as text, with our own frames cut away above the user's first one."""
+    frames = error.__traceback__
+    while frames is not None and Path(frames.tb_frame.f_code.co_filename).is_relative_to(PACKAGE):
+        frames = frames.tb_next
+    shown = error.with_traceback(frames) if frames is not None else error.with_traceback(None)
+    text = "".join(traceback.format_exception(type(error), shown, frames))
+    kind = type(error)
+    name = kind.__name__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    message = error.message if isinstance(error, AssetflowError) else str(error)
+    if isinstance(error, AssetflowError):
+        name = kind.__name__
+        if error.hint:
+            message = f"{message} (hint: {error.hint})"
+    return Failure(type=name, message=message, traceback=text)

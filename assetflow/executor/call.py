@@ -1,0 +1,92 @@
+"""The description of one call: small, plain and serializable, so that any worker anywhere can carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from assetflow.define.values import Unchanged
+from assetflow.model.event import Json
+from assetflow.model.record import Partition, StepStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputItem:
+    """One upstream asset partition to load: a stored object (`payload`), or the files or loader of a source.
+
+    `files` are paths relative to the project.
+    """
+
+    partition: Partition
+    payload: Json | None = None
+    files: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputCall:
+    """What one parameter is loaded from; `several` says that the upstream partitions are many by declaration."""
+
+    param: str
+    upstream: str
+    items: tuple[InputItem, ...]
+    several: bool = False
+    columns: tuple[str, ...] | None = None
+    partition_column: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One attempt of one computation for one partition."""
+
+    run_id: str
+    task: int
+    computation: str
+    assets: tuple[str, ...]
+    partition: Partition
+    attempt: int
+    inputs: tuple[InputCall, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    config_shown: Mapping[str, Any] = field(default_factory=dict)
+    unordered: frozenset[str] = frozenset()
+    previous: Json | None = None
+    window: tuple[Any, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error of a step, as text: its type, its message and the traceback from the user's frame on."""
+
+    type: str
+    message: str
+    traceback: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.type}: {self.message}" if self.message else self.type
+
+    def to_json(self) -> Json:
+        return {"type": self.type, "message": self.message, "traceback": self.traceback}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One output of a call: the stored object as JSON and the metadata the user gave it."""
+
+    payload: Json
+    metadata: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt ended. `made` holds an entry per asset, or `Unchanged` where the function said so."""
+
+    call: Call
+    status: StepStatus
+    seconds: float
+    started_at: str
+    made: Mapping[str, Made | Unchanged] = field(default_factory=dict)
+    emitted: tuple[tuple[str, str | None, Json], ...] = ()
+    failure: Failure | None = None
+    error: BaseException | None = None
+    skipped: str | None = None

@@ -1,0 +1,202 @@
+"""At a step's turn: does it have to run at all, and with which inputs."""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from assetflow.define.definitions import Definitions, Parameter, Role
+from assetflow.errors import StepFailedError
+from assetflow.executor.call import Call, InputCall, InputItem
+from assetflow.executor.tasks import Task
+from assetflow.model.asset import InputSpec
+from assetflow.model.cause import Forced, OutputLost, Overdue, Unverifiable
+from assetflow.model.event import Json
+from assetflow.model.keys import show
+from assetflow.model.mapping import IdentityMapping, LastPartition, TimeWindowMapping
+from assetflow.model.record import Current, Edge, Partition
+from assetflow.planner.basis import Basis
+from assetflow.planner.current import current_fingerprint, snapshot_lookup
+from assetflow.planner.universe import Input, Universe
+
+ALWAYS_RUN = (Forced, OutputLost, Overdue, Unverifiable)
+"""Causes that no equality of versions answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What a step of this run published: the id, the version and the stored object of the value."""
+
+    materialization: str
+    data_version: str
+    payload: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do for one output at its turn.
+
+    `fingerprint` is the input fingerprint as of now; `edges` what it stands for. With `current` the published value
+    still holds; with `reuse` an earlier one is published again; with neither the function runs.
+    """
+
+    asset: str
+    fingerprint: str
+    edges: tuple[Edge, ...]
+    current: Current | None = None
+    reuse: Current | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """The versions of the plan's snapshot, overlaid with what this run has published so far."""
+
+    basis: Basis
+    universe: Universe
+    definitions: Definitions
+    exists: Callable[[str], bool]
+    config: Mapping[str, Any]
+    produced: dict[Input, Produced] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._look = snapshot_lookup(self.basis.snapshot)
+
+    _look: Any = field(init=False, repr=False)
+
+    def version(self, asset: str, partition: Partition) -> str:
+        """The current data version of an asset partition, or ABSENT."""
+        made = self.produced.get((asset, partition))
+        return made.data_version if made is not None else self._look(asset, partition)
+
+    # --- decide ----------------------------------------------------------------------------------------------
+
+    def decide(self, task: Task) -> tuple[Decision, ...]:
+        """What to do for each output of the task; StepFailedError when an input has no value."""
+        found = [self._decide(task, asset) for asset in task.assets]
+        if all(decision.current is not None for decision in found):
+            return tuple(found)
+        found = [_running(decision) if decision.current is not None else decision for decision in found]
+        if not all(decision.reuse is not None for decision in found):
+            found = [_running(decision) for decision in found]
+        return tuple(found)
+
+    def _decide(self, task: Task, asset: str) -> Decision:
+        partition = task.partition
+        inputs = self.universe.inputs(asset, partition)
+        versions = self.basis.versions[asset]
+        fingerprint = current_fingerprint(inputs, self.version, versions.config_version)
+        edges = tuple(self._edge(asset, partition, place) for place in inputs)
+        decision = Decision(asset=asset, fingerprint=fingerprint, edges=edges)
+        if any(isinstance(cause, ALWAYS_RUN) for cause in task.causes[asset]) or versions.code.version is None:
+            return decision
+        record = self.basis.snapshot.current.get(asset, {}).get(partition)
+        key = (versions.code.version, versions.config_version, fingerprint)
+        if (
+            record is not None
+            and (record.code_version, record.config, record.input_fingerprint) == key
+            and self.exists(record.uri)
+        ):
+            return Decision(asset=asset, fingerprint=fingerprint, edges=edges, current=record)
+        spec = self.universe.graph.specs[asset]
+        if spec.side_effect or not (spec.inputs or spec.pure):
+            return decision
+        earlier = self.basis.snapshot.reusable(asset, partition, *key)
+        if earlier is not None and self.exists(earlier.uri):
+            return Decision(asset=asset, fingerprint=fingerprint, edges=edges, reuse=earlier)
+        return decision
+
+    def _edge(self, asset: str, partition: Partition, place: Input) -> Edge:
+        upstream, upstream_partition = place
+        made = self.produced.get(place)
+        if made is not None:
+            return Edge(upstream, upstream_partition, made.materialization, made.data_version)
+        record = self.basis.snapshot.current.get(upstream, {}).get(upstream_partition)
+        if record is not None:
+            return Edge(upstream, upstream_partition, record.materialization, record.data_version)
+        observation = self.basis.snapshot.observations.get(upstream, {}).get(upstream_partition)
+        if observation is not None and observation.error is None:
+            return Edge(upstream, upstream_partition, observation.id, observation.data_version)
+        reason = "was never materialized" if observation is None else observation.error
+        raise StepFailedError(f"`{show(asset, partition)}` needs `{show(upstream, upstream_partition)}`: {reason}")
+
+    # --- call ------------------------------------------------------------------------------------------------
+
+    def call(self, task: Task, *, run_id: str, attempt: int) -> Call:
+        """The description of one attempt, with everything a worker needs to find its inputs."""
+        computation = self.definitions.computations[task.computation]
+        specs = self.universe.graph.specs
+        first = task.assets[0]
+        edges = {edge.param: edge for edge in specs[first].inputs if edge.param is not None}
+        inputs = tuple(
+            self._input(first, task.partition, edges[parameter.name], parameter)
+            for parameter in computation.parameters
+            if parameter.role is Role.INPUT
+        )
+        config = self.config[task.computation]
+        definition = self.universe.definition(first)
+        timed = definition is not None and task.partition is not None and _has_windows(definition)
+        record = self.basis.snapshot.current.get(first, {}).get(task.partition)
+        return Call(
+            run_id=run_id,
+            task=task.number,
+            computation=task.computation,
+            assets=task.assets,
+            partition=task.partition,
+            attempt=attempt,
+            inputs=inputs,
+            config=config.arguments,
+            config_shown=config.shown,
+            unordered=frozenset(asset for asset in task.assets if specs[asset].unordered),
+            previous=None if record is None else json.loads(record.payload),
+            window=definition.window(task.partition) if timed and definition and task.partition else None,
+        )
+
+    def _input(self, asset: str, partition: Partition, edge: InputSpec, parameter: Parameter) -> InputCall:
+        keys = self.universe.upstream_partitions(asset, edge, partition)
+        single = self._is_single(asset, edge)
+        listed = typing.get_origin(parameter.annotation) in (dict, list)
+        return InputCall(
+            param=parameter.name,
+            upstream=edge.upstream,
+            items=tuple(self._item(edge.upstream, key) for key in keys),
+            several=not single and (len(keys) != 1 or listed or edge.partition_column is not None),
+            columns=edge.columns,
+            partition_column=edge.partition_column,
+        )
+
+    def _item(self, upstream: str, partition: Partition) -> InputItem:
+        made = self.produced.get((upstream, partition))
+        if made is not None:
+            return InputItem(partition=partition, payload=made.payload)
+        record = self.basis.snapshot.current.get(upstream, {}).get(partition)
+        if record is not None:
+            return InputItem(partition=partition, payload=json.loads(record.payload))
+        observation = self.basis.snapshot.observations[upstream][partition]
+        files = observation.detail.get("files") or ()
+        assert isinstance(files, (list, tuple))
+        return InputItem(partition=partition, files=tuple(str(file) for file in files))
+
+    def _is_single(self, asset: str, edge: InputSpec) -> bool:
+        """Whether one value comes through the edge by its nature, so that the value itself is passed on."""
+        upstream = self.universe.definition(edge.upstream)
+        if upstream is None:
+            return True
+        mapping = self.universe.graph.mapping(asset, edge)
+        if isinstance(mapping, (IdentityMapping, LastPartition)):
+            return True
+        return (
+            isinstance(mapping, TimeWindowMapping)
+            and mapping.start_offset == mapping.end_offset
+            and upstream == self.universe.definition(asset)
+        )
+
+
+def _running(decision: Decision) -> Decision:
+    return Decision(asset=decision.asset, fingerprint=decision.fingerprint, edges=decision.edges)
+
+
+def _has_windows(definition: Any) -> bool:
+    return any(axis.kind not in ("static", "dynamic") for axis in definition.axes) and len(definition.axes) == 1

@@ -1,0 +1,177 @@
+"""Capturing what steps print and log, each line with its step, into one file per run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from assetflow.model.clock import Clock, to_text
+from assetflow.model.record import Partition
+
+Line = dict[str, Any]
+"""One captured line: at, task, asset, partition, stream (`stdout`, `stderr`, `log`), level, text."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    capture: Capture
+    task: int
+    asset: str
+    partition: Partition
+
+
+_current: ContextVar[_Step | None] = ContextVar("assetflow_step", default=None)
+_installed = threading.Lock()
+_active = 0
+
+
+class Capture:
+    """Writes captured lines to a file as they come, and hands each to `echo`; a run owns one.
+
+    While any capture is installed, `sys.stdout` and `sys.stderr` route lines written inside a step to its capture and
+    everything else to where it went before.
+    """
+
+    def __init__(
+        self, path: Path | None, clock: Clock, *, level: str = "INFO", echo: Callable[[Line], None] | None = None
+    ):
+        self._path = path
+        self._clock = clock
+        self._level = logging.getLevelNamesMapping()[level]
+        self._echo = echo
+        self._fd: int | None = None
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Route output while the run lasts; several runs in one process may overlap."""
+        handler = _LogHandler(self._level)
+        root = logging.getLogger()
+        before = root.level
+        root.addHandler(handler)
+        if root.getEffectiveLevel() > self._level:
+            root.setLevel(self._level)
+        _install_streams()
+        try:
+            yield
+        finally:
+            _restore_streams()
+            root.removeHandler(handler)
+            root.setLevel(before)
+            if self._fd is not None:
+                os.close(self._fd)
+                self._fd = None
+
+    @contextlib.contextmanager
+    def step(self, task: int, asset: str, partition: Partition) -> Iterator[None]:
+        """Lines written inside belong to this step."""
+        token = _current.set(_Step(self, task, asset, partition))
+        try:
+            yield
+        finally:
+            _flush_streams()
+            _current.reset(token)
+
+    def write(self, step: _Step, stream: str, text: str, level: str | None = None) -> None:
+        """Keep one line of a step."""
+        line: Line = {
+            "at": to_text(self._clock.now()),
+            "task": step.task,
+            "asset": step.asset,
+            "partition": step.partition,
+            "stream": stream,
+            "level": level,
+            "text": text,
+        }
+        if self._path is not None:
+            data = (json.dumps(line, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+            with self._lock, contextlib.suppress(OSError):  # a full disk must not fail a step over what it prints
+                if self._fd is None:
+                    self._path.parent.mkdir(parents=True, exist_ok=True)
+                    self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                os.write(self._fd, data)
+        if self._echo is not None:
+            self._echo(line)
+
+
+class _LogHandler(logging.Handler):
+    """Sends records logged inside a step to its capture."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        step = _current.get()
+        if step is None:
+            return
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + logging.Formatter().formatException(record.exc_info)
+        step.capture.write(step, "log", text, record.levelname)
+
+
+class _Router:
+    """A text stream that sends whole lines written inside a step to its capture, and the rest through."""
+
+    def __init__(self, stream: str, through: TextIO) -> None:
+        self.stream = stream
+        self.through = through
+        self._pending: dict[int, tuple[_Step, str]] = {}
+
+    def write(self, text: str) -> int:
+        step = _current.get()
+        if step is None:
+            return self.through.write(text)
+        place = id(step)
+        _, before = self._pending.get(place, (step, ""))
+        *lines, rest = (before + text).split("\n")
+        self._pending[place] = (step, rest)
+        for line in lines:
+            step.capture.write(step, self.stream, line)
+        return len(text)
+
+    def finish_line(self) -> None:
+        """Keep what the current step wrote without a line end."""
+        step = _current.get()
+        if step is not None:
+            _, rest = self._pending.pop(id(step), (step, ""))
+            if rest:
+                step.capture.write(step, self.stream, rest)
+
+    def flush(self) -> None:
+        self.through.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.through, name)
+
+
+def _install_streams() -> None:
+    global _active
+    with _installed:
+        _active += 1
+        if _active == 1:
+            sys.stdout = _Router("stdout", sys.stdout)  # type: ignore[assignment]
+            sys.stderr = _Router("stderr", sys.stderr)  # type: ignore[assignment]
+
+
+def _restore_streams() -> None:
+    global _active
+    with _installed:
+        _active -= 1
+        if _active == 0:
+            for name in ("stdout", "stderr"):
+                current = getattr(sys, name)
+                if isinstance(current, _Router):
+                    setattr(sys, name, current.through)
+
+
+def _flush_streams() -> None:
+    for current in (sys.stdout, sys.stderr):
+        if isinstance(current, _Router):
+            current.finish_line()

@@ -1,0 +1,109 @@
+"""The queue: which task may run next, and what an end means for the others. A pure state machine without a clock."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+from assetflow.errors import InternalError
+from assetflow.executor.tasks import Task
+from assetflow.model.record import StepStatus
+
+_ALLOWED: dict[StepStatus, frozenset[StepStatus]] = {
+    StepStatus.PENDING: frozenset({StepStatus.RUNNING, StepStatus.SKIPPED, StepStatus.CANCELED, StepStatus.FAILED}),
+    StepStatus.RUNNING: frozenset(
+        {
+            StepStatus.MATERIALIZED,
+            StepStatus.REUSED,
+            StepStatus.UNCHANGED,
+            StepStatus.SKIPPED,
+            StepStatus.FAILED,
+            StepStatus.CANCELED,
+            StepStatus.PENDING,  # another attempt
+        }
+    ),
+}
+_GOOD = frozenset({StepStatus.MATERIALIZED, StepStatus.REUSED, StepStatus.UNCHANGED})
+
+
+class Queue:
+    """Ready tasks by priority (larger first), then in plan order; dependents wait until every upstream ended well."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._tasks = tasks
+        self._status = [StepStatus.PENDING] * len(tasks)
+        self._waiting = [len(task.waits_for) for task in tasks]
+        self._dependents: list[list[int]] = [[] for _ in tasks]
+        for task in tasks:
+            for other in task.waits_for:
+                self._dependents[other].append(task.number)
+        self._ready = [(-task.priority, task.number) for task in tasks if not task.waits_for]
+        heapq.heapify(self._ready)
+        self._open = len(tasks)
+
+    @property
+    def open(self) -> int:
+        """How many tasks have not ended."""
+        return self._open
+
+    def status(self, number: int) -> StepStatus:
+        """Where a task stands."""
+        return self._status[number]
+
+    def next(self) -> Task | None:
+        """The next task to run, now `running`; None when none is ready."""
+        while self._ready:
+            _, number = heapq.heappop(self._ready)
+            if self._status[number] is StepStatus.PENDING:
+                self._move(number, StepStatus.RUNNING)
+                return self._tasks[number]
+        return None
+
+    def retry(self, number: int) -> None:
+        """Put a running task back for another attempt; it is not ready before `release`."""
+        self._move(number, StepStatus.PENDING)
+
+    def release(self, number: int) -> None:
+        """Make a task that waited for its next attempt ready again."""
+        heapq.heappush(self._ready, (-self._tasks[number].priority, number))
+
+    def finish(self, number: int, status: StepStatus) -> list[int]:
+        """End a running task; the tasks that can no longer run because of it, now `skipped`, in plan order."""
+        self._move(number, status)
+        self._open -= 1
+        if status in _GOOD:
+            for dependent in self._dependents[number]:
+                self._waiting[dependent] -= 1
+                if not self._waiting[dependent] and self._status[dependent] is StepStatus.PENDING:
+                    heapq.heappush(self._ready, (-self._tasks[dependent].priority, dependent))
+            return []
+        return self._skip_dependents(number)
+
+    def cancel_pending(self) -> list[int]:
+        """End every task that has not started as `canceled`; their numbers in plan order."""
+        pending = [number for number, status in enumerate(self._status) if status is StepStatus.PENDING]
+        for number in pending:
+            self._move(number, StepStatus.CANCELED)
+            self._open -= 1
+        return pending
+
+    def _skip_dependents(self, number: int) -> list[int]:
+        skipped: list[int] = []
+        stack = list(self._dependents[number])
+        while stack:
+            dependent = stack.pop()
+            if self._status[dependent] is not StepStatus.PENDING:
+                continue
+            self._move(dependent, StepStatus.SKIPPED)
+            self._open -= 1
+            skipped.append(dependent)
+            stack.extend(self._dependents[dependent])
+        return sorted(skipped)
+
+    def _move(self, number: int, status: StepStatus) -> None:
+        before = self._status[number]
+        if status not in _ALLOWED.get(before, frozenset()):
+            raise InternalError(
+                f"step {number} of `{self._tasks[number].computation}` cannot go from {before} to {status}"
+            )
+        self._status[number] = status

@@ -1,0 +1,165 @@
+"""From what happened to events and results: the one place that words a run's log lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+from assetflow.executor.call import Made, Outcome
+from assetflow.executor.calls import Decision
+from assetflow.executor.result import StepResult
+from assetflow.executor.tasks import Task
+from assetflow.model.event import AttemptFinished, CodeRecorded, Emitted, Event, Json, StepFinished
+from assetflow.model.keys import materialization_id
+from assetflow.model.record import StepStatus
+from assetflow.planner.basis import Basis
+
+Texts = Callable[[str], Mapping[str, str]]
+"""Asset to the normalized source of its code components, by component hash."""
+
+
+class Recorder:
+    """Words the events of one run; counts materializations and logical time."""
+
+    def __init__(self, *, run_id: str, basis: Basis, config_shown: Mapping[str, Json], texts: Texts) -> None:
+        self.run_id = run_id
+        self._basis = basis
+        self._config_shown = config_shown
+        self._texts = texts
+        self._materializations = 0
+        self._events = 0
+        self._order = basis.snapshot.order
+        self._known_texts: set[str] = set()
+        self.dependencies: dict[str, str] = {}
+
+    def next_order(self) -> int:
+        """The next instant of logical time."""
+        self._order += 1
+        return self._order
+
+    def code(self, asset: str, at: str) -> tuple[Event, ...]:
+        """The code of an asset, when what is published was made by other code (or nothing is)."""
+        code = self._basis.versions[asset].code
+        records = self._basis.snapshot.current.get(asset, {})
+        if code.version is None or any(record.code_version == code.version for record in records.values()):
+            return ()
+        texts = {key: text for key, text in self._texts(asset).items() if key not in self._known_texts}
+        self._known_texts.update(texts)
+        return (
+            CodeRecorded(
+                at=at,
+                asset=asset,
+                code_version=code.version,
+                components=[list(pair) for pair in code.components],
+                packages=[list(pair) for pair in code.packages],
+                texts=texts,
+            ),
+        )
+
+    def materialized(self, decision: Decision, made: Made) -> tuple[str, Json]:
+        """The id and the full record of a new materialization."""
+        self._materializations += 1
+        ident = materialization_id(self.run_id, self._materializations)
+        versions = self._basis.versions[decision.asset]
+        payload = made.payload
+        record: Json = {
+            "id": ident,
+            "data_version": payload["data_version"],
+            "code_version": versions.code.version or "",
+            "config": self._config_shown.get(decision.asset, {}),
+            "config_version": versions.config_version,
+            "input_fingerprint": decision.fingerprint,
+            "dependencies": self.dependencies[decision.asset],
+            "inputs": [list(edge) for edge in decision.edges],
+            "uri": payload["uri"],
+            "format": payload["format"],
+            "rows": payload["rows"],
+            "bytes": payload["bytes"],
+            "schema": payload["schema"],
+            "column_versions": payload["column_versions"],
+            "payload": payload,
+            "metadata": made.metadata,
+            "packages": [list(pair) for pair in versions.code.packages],
+        }
+        return ident, record
+
+    def emitted(self, task: Task, outcome: Outcome, at: str) -> list[Event]:
+        """The domain events of an attempt, in the order of the calls."""
+        events: list[Event] = []
+        for event_type, key, payload in outcome.emitted:
+            self._events += 1
+            events.append(
+                Emitted(
+                    at=at,
+                    id=f"{self.run_id}.e{self._events}",
+                    run_id=self.run_id,
+                    step=task.first_step,
+                    asset=task.assets[0],
+                    partition=task.partition,
+                    event_type=event_type,
+                    key=key,
+                    payload=json.loads(json.dumps(payload, default=str)),
+                )
+            )
+        return events
+
+    def attempt(self, task: Task, outcome: Outcome, at: str) -> Event:
+        """One attempt that failed, or the last of several."""
+        return AttemptFinished(
+            at=at,
+            run_id=self.run_id,
+            step=task.first_step,
+            asset=task.assets[0],
+            partition=task.partition,
+            attempt=outcome.call.attempt,
+            status=str(outcome.status),
+            started_at=outcome.started_at,
+            seconds=outcome.seconds,
+            error=None if outcome.failure is None else outcome.failure.to_json(),
+        )
+
+
+def step_finished(
+    result: StepResult,
+    *,
+    at: str,
+    run_id: str,
+    environment: str,
+    number: int,
+    started_at: str | None = None,
+    error: Json | None = None,
+    published: str | None = None,
+    order: int = 0,
+    materialization: Json | None = None,
+) -> StepFinished:
+    """The event of a step result."""
+    return StepFinished(
+        at=at,
+        run_id=run_id,
+        environment=environment,
+        step=number,
+        asset=result.asset,
+        partition=result.partition,
+        status=str(result.status),
+        attempts=result.attempts,
+        seconds=round(result.seconds, 6),
+        started_at=started_at,
+        causes=list(result.causes),
+        error=error if error is not None or result.error is None else {"type": "", "message": result.error},
+        caused_by=result.caused_by,
+        published=published,
+        order=order,
+        materialization=materialization,
+    )
+
+
+def step_result(task: Task, asset: str, status: StepStatus, *, attempts: int, seconds: float = 0.0) -> StepResult:
+    """The result of a step without a value."""
+    return StepResult(
+        asset=asset,
+        partition=task.partition,
+        status=status,
+        attempts=attempts,
+        seconds=seconds,
+        causes=tuple(cause.to_json() for cause in task.causes[asset]),
+    )

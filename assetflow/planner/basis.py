@@ -1,0 +1,40 @@
+"""Everything a plan is computed from, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from assetflow.graph.graph import AssetGraph
+from assetflow.model.record import Partition, Snapshot
+from assetflow.model.version import AssetVersions
+from assetflow.planner.scope import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked for: `targets` (None: the whole asset) and how to treat them.
+
+    `only` leaves upstreams alone; `force` rebuilds the targets whatever their state; `freshness` False leaves policies
+    out.
+    """
+
+    targets: Scope
+    only: bool = False
+    force: bool = False
+    freshness: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """The definitions, the catalog at one moment, and the instant: a plan is a pure function of these and a request.
+
+    `versions` covers every asset that is no source; `lost` are published asset partitions whose object is gone.
+    """
+
+    graph: AssetGraph
+    versions: Mapping[str, AssetVersions]
+    snapshot: Snapshot
+    as_of: datetime
+    lost: frozenset[tuple[str, Partition]] = field(default_factory=frozenset)

@@ -1,0 +1,128 @@
+"""Which asset partitions exist at an instant, and which of them read which others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from assetflow.errors import PartitionError
+from assetflow.graph.graph import AssetGraph
+from assetflow.model.asset import InputSpec
+from assetflow.model.keys import show
+from assetflow.model.partition_definition import PartitionsDefinition
+from assetflow.model.record import Partition
+from assetflow.model.subset import PartitionSubset
+
+Input = tuple[str, Partition]
+"""One upstream asset partition."""
+
+UNPARTITIONED: tuple[Partition, ...] = (None,)
+
+
+class Universe:
+    """The asset partitions of a graph at one instant, with dynamic keys bound, and the edges between them.
+
+    Answers are computed on demand and kept; the universe itself never changes.
+    """
+
+    def __init__(self, graph: AssetGraph, *, as_of: datetime, dynamic: Mapping[str, Iterable[str]]) -> None:
+        self.graph = graph
+        self.as_of = as_of
+        self._dynamic = dynamic
+        self._definitions: dict[str, PartitionsDefinition | None] = {}
+        self._all: dict[str, PartitionSubset] = {}
+        self._constant_inputs: dict[str, tuple[Input, ...] | None] = {}
+
+    def definition(self, asset: str) -> PartitionsDefinition | None:
+        """The partitions of an asset with dynamic keys known; None for an unpartitioned asset."""
+        try:
+            return self._definitions[asset]
+        except KeyError:
+            declared = self.graph.specs[asset].partitions
+            bound = None
+            if declared is not None:
+                names = {name: self._dynamic.get(name, ()) for name in declared.dynamic_names}
+                bound = declared.bind(names) if names else declared
+            self._definitions[asset] = bound
+            return bound
+
+    def all(self, asset: str) -> PartitionSubset | None:
+        """Every partition of the asset that is there at the instant; None for an unpartitioned asset."""
+        definition = self.definition(asset)
+        if definition is None:
+            return None
+        if asset not in self._all:
+            self._all[asset] = definition.all(self.as_of)
+        return self._all[asset]
+
+    def upstream_subset(self, asset: str, edge: InputSpec, subset: PartitionSubset | None) -> PartitionSubset | None:
+        """The upstream partitions that a set of the asset's partitions reads through one edge.
+
+        PartitionError when one that is required does not exist.
+        """
+        upstream = self.definition(edge.upstream)
+        result = self.graph.mapping(asset, edge).upstream_subset(
+            subset, downstream=self.definition(asset), upstream=upstream, as_of=self.as_of
+        )
+        if result.missing:
+            blocked = "" if result.blocked is None else f"@{result.blocked}"
+            raise PartitionError(
+                f"`{asset}{blocked}` needs partitions of `{edge.upstream}` that do not exist: "
+                f"{', '.join(result.missing)}",
+                hint="start the asset later, give the input another mapping, or allow it with "
+                "TimeWindowMapping(allow_nonexistent_upstream=True)",
+                asset=asset,
+                upstream=edge.upstream,
+                missing=list(result.missing),
+            )
+        return result.subset
+
+    def downstream_subset(
+        self, asset: str, edge: InputSpec, upstream_subset: PartitionSubset | None
+    ) -> PartitionSubset | None:
+        """The asset's partitions that read any of these upstream partitions through one edge."""
+        return self.graph.mapping(asset, edge).downstream_subset(
+            upstream_subset,
+            downstream=self.definition(asset),
+            upstream=self.definition(edge.upstream),
+            as_of=self.as_of,
+        )
+
+    def upstream_partitions(self, asset: str, edge: InputSpec, partition: Partition) -> tuple[Partition, ...]:
+        """The upstream partitions that one asset partition reads through one edge, in upstream order."""
+        upstream = self.definition(edge.upstream)
+        if upstream is None:
+            return UNPARTITIONED
+        return self.graph.mapping(asset, edge).upstream_keys(
+            None if partition is None else (partition,),
+            downstream=self.definition(asset),
+            upstream=upstream,
+            as_of=self.as_of,
+        )
+
+    def inputs(self, asset: str, partition: Partition) -> tuple[Input, ...]:
+        """Every upstream asset partition that one asset partition reads: by upstream key, then in upstream order."""
+        if asset not in self._constant_inputs:
+            self._constant_inputs[asset] = self._inputs_for_all(asset)
+        constant = self._constant_inputs[asset]
+        if constant is not None:
+            return constant
+        by_upstream: dict[str, dict[Partition, None]] = {}
+        for edge in self.graph.specs[asset].inputs:
+            keys = self.upstream_partitions(asset, edge, partition)
+            by_upstream.setdefault(edge.upstream, {}).update(dict.fromkeys(keys))
+        return tuple((upstream, key) for upstream in sorted(by_upstream) for key in by_upstream[upstream])
+
+    def _inputs_for_all(self, asset: str) -> tuple[Input, ...] | None:
+        """The inputs where they are the same for every partition, because no upstream is partitioned."""
+        upstreams = self.graph.specs[asset].upstreams
+        if any(self.definition(upstream) is not None for upstream in upstreams):
+            return None
+        return tuple((upstream, None) for upstream in upstreams)
+
+    def check_partition(self, asset: str, partition: str) -> None:
+        """Raise the error of an unknown partition when the asset has no such partition now."""
+        definition = self.definition(asset)
+        if definition is None:
+            raise PartitionError(f"`{asset}` has no partitions, so `{show(asset, partition)}` names nothing")
+        definition.subset((partition,), as_of=self.as_of)
