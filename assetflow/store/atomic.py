@@ -25,10 +25,11 @@ _HINTS = {
     errno.EPERM: "make the store folder writable for the user that runs assetflow",
     errno.EROFS: "the file system is mounted read-only: set `catalog` to a folder that can be written",
     errno.EIO: "the disk reports an input/output error: check it before anything else",
+    errno.EFBIG: "the file is larger than the file system or a limit (`ulimit -f`) allows",
     errno.EMFILE: "raise the limit of open files (`ulimit -n`) or use fewer workers",
 }
 # these tell of the disk by themselves; any other error is the store's only when it names a path in it
-_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 

@@ -59,7 +59,7 @@ def read_layout(path: Path) -> ParquetLayout:
         fields = _Reader(footer).struct(_FILE)
         groups = tuple(_row_group(group) for group in fields.get(4, ()))
         return ParquetLayout(rows=fields[3], row_groups=groups)
-    except (IndexError, KeyError, ValueError, TypeError) as error:
+    except (IndexError, KeyError, ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise StoreError(f"{path} has a damaged Parquet footer: {error!r}", path=str(path)) from error
 
 

@@ -19,7 +19,7 @@ from assetflow.store.formats.contract import LoadRequest, WriteRequest, Written
 from assetflow.store.hashing import content_version, file_digest, stream_digest
 from assetflow.store.stored import StoredObject
 
-_SUFFIX = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,12}$")
+_SUFFIX = re.compile(r"(?:\.tar)?\.[a-z0-9]{1,12}$", re.IGNORECASE)
 _FOLDER_SUFFIX = ".dir"
 
 
