@@ -75,7 +75,7 @@ class Reach:
             if symbols and source is not None:
                 owner = symbols[0].owner or symbols[0].qualname.partition(".")[0]
                 text = source.symbols.texts.get(owner, "")
-                return Node(source.name(owner), ComponentKind.FUNCTION, short=symbols[0].qualname, text=text)
+                return Node(source.name(owner), ComponentKind.FUNCTION, short=_called(function), text=text)
             home = self.sources.of_globals(function.__globals__)
             shown = home.shown if home is not None else str(function.__globals__.get("__name__", "__main__"))
             return Node(f"{shown}:{function.__qualname__}", ComponentKind.GENERATED, short=function.__qualname__)
@@ -478,6 +478,16 @@ def inner_of(value: Any) -> Any:
     while is_own_name(getattr(type(value), "__module__", None)) and hasattr(value, "__wrapped__"):
         value = value.__wrapped__
     return value
+
+
+def _called(function: FunctionType) -> str:
+    """What a function is called by those who use it: the qualified name of the innermost one it wraps."""
+    seen: set[int] = set()
+    wrapped: object = function
+    while isinstance(wrapped, FunctionType) and id(wrapped) not in seen:
+        seen.add(id(wrapped))
+        function, wrapped = wrapped, vars(wrapped).get("__wrapped__")
+    return function.__qualname__
 
 
 def _class_cells(kind: type) -> Globals:

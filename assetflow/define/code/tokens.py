@@ -19,10 +19,9 @@ _LITERAL_SUBSCRIPTS = frozenset({"Literal", "Annotated"})
 
 
 @cache
-def fields_of(kind: type) -> tuple[str, ...]:
-    """The fields of a node type that count."""
-    fields: tuple[str, ...] = kind.__dict__["_fields"]
-    return tuple(field for field in fields if field not in _IGNORED_FIELDS)
+def fields_of(kind: str) -> tuple[str, ...]:
+    """The fields of a node type that count, by the name of the type."""
+    return tuple(field for field in getattr(ast, kind)._fields if field not in _IGNORED_FIELDS)
 
 
 def constant(value: object) -> str:

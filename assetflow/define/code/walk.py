@@ -100,7 +100,7 @@ class Walker:
         """Any node without a rule of its own: its name, then the fields that are there, then an end mark."""
         values = node.__dict__
         items: list[Any] = []
-        for field in fields_of(node.__class__):
+        for field in fields_of(node.__class__.__name__):
             value = values.get(field)
             if value is None:
                 continue
