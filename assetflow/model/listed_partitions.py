@@ -41,7 +41,6 @@ class _ListedPartitions(KeyAxis):
         return listed[ordinal]
 
     def texts(self, low: int, high: int) -> Iterator[str]:
-        """The keys of the ordinals low ≤ n < high."""
         return iter(self._listed()[low:high])
 
     def __contains__(self, key: object) -> bool:

@@ -1,98 +1,96 @@
-"""Which upstream partitions a downstream partition reads: mappings, both ways, without listing keys."""
+"""Which upstream partitions a downstream partition reads: every mapping, and the one to take when none is declared."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, ClassVar
+from collections.abc import Mapping
 
+from assetflow.errors import PartitionError
+from assetflow.model.dimension_mapping import DimensionLink, DimensionMapping, axis_mapping
+from assetflow.model.multi_partitions import MultiPartitions
 from assetflow.model.partition_definition import PartitionsDefinition
-from assetflow.model.subset import PartitionSubset
+from assetflow.model.partition_mapping import (
+    AllPartitions,
+    IdentityMapping,
+    LastPartition,
+    PartitionMapping,
+    SpecificPartitions,
+    UpstreamResult,
+)
+from assetflow.model.table_mapping import FunctionMapping, KeyFunction, StaticMapping
+from assetflow.model.time_partitions import TimePartitions
+from assetflow.model.window_mapping import TimeWindowMapping
+
+__all__ = [
+    "AllPartitions",
+    "DimensionLink",
+    "DimensionMapping",
+    "FunctionMapping",
+    "IdentityMapping",
+    "KeyFunction",
+    "LastPartition",
+    "PartitionMapping",
+    "SpecificPartitions",
+    "StaticMapping",
+    "TimeWindowMapping",
+    "UpstreamResult",
+    "as_mapping",
+    "default_mapping",
+]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamResult:
-    """What a set of downstream partitions reads.
+def as_mapping(value: PartitionMapping | KeyFunction, *, code: str = "") -> PartitionMapping:
+    """The mapping that a declaration means: one as it is, or any Python function from a key to keys.
 
-    `subset`: the upstream partitions, None for an unpartitioned upstream. `missing`: names of upstream partitions that
-    are required and not there, as keys and `first..last` ranges, never cut short. `blocked`: the downstream
-    partitions that need one of those (None for an unpartitioned downstream, which `missing` then blocks).
+    `code` is the fingerprint of the function's code. Anything else is a PartitionError that shows it.
     """
-
-    subset: PartitionSubset | None
-    missing: tuple[str, ...] = ()
-    blocked: PartitionSubset | None = None
-
-
-class PartitionMapping(ABC):
-    """A relation between downstream and upstream partitions, usable both ways.
-
-    A definition or subset of None stands for an unpartitioned asset.
-    """
-
-    __slots__ = ()
-
-    kind: ClassVar[str]
-
-    @abstractmethod
-    def upstream_subset(
-        self,
-        subset: PartitionSubset | None,
-        *,
-        downstream: PartitionsDefinition | None,
-        upstream: PartitionsDefinition | None,
-        as_of: datetime | None = None,
-    ) -> UpstreamResult:
-        """What these downstream partitions read."""
-
-    @abstractmethod
-    def downstream_subset(
-        self,
-        subset: PartitionSubset | None,
-        *,
-        downstream: PartitionsDefinition | None,
-        upstream: PartitionsDefinition | None,
-        as_of: datetime | None = None,
-    ) -> PartitionSubset | None:
-        """The downstream partitions that read any of these upstream partitions."""
-
-    @abstractmethod
-    def check(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition | None) -> str | None:
-        """Why the mapping cannot join these definitions, or None when it can; for when definitions are loaded."""
-
-    @abstractmethod
-    def to_json(self) -> dict[str, Any]:
-        """The mapping as JSON; a Python function is named, with the fingerprint of its code."""
-
-    def fingerprint(self) -> str:
-        """Canonical text that is equal for equal mappings, in any process."""
-        raise NotImplementedError
-
-    def upstream_keys(
-        self,
-        keys: Iterable[str] | None,
-        *,
-        downstream: PartitionsDefinition | None,
-        upstream: PartitionsDefinition | None,
-        as_of: datetime | None = None,
-    ) -> tuple[str, ...]:
-        """The keys that these downstream keys read, in upstream order; empty for an unpartitioned upstream."""
-        raise NotImplementedError
-
-    def downstream_keys(
-        self,
-        keys: Iterable[str] | None,
-        *,
-        downstream: PartitionsDefinition | None,
-        upstream: PartitionsDefinition | None,
-        as_of: datetime | None = None,
-    ) -> tuple[str, ...]:
-        """The keys that read any of these upstream keys, in downstream order; empty for an unpartitioned one."""
-        raise NotImplementedError
+    if isinstance(value, PartitionMapping):
+        return value
+    # what follows comes from users' code, which need not be typed
+    given: object = value
+    if isinstance(given, type) and issubclass(given, PartitionMapping):
+        raise PartitionError(f"{given.__name__} is a class, not a mapping", hint=f"write `{given.__name__}(…)`")
+    if isinstance(given, Mapping):
+        raise PartitionError(
+            f"{given!r} is a table, and does not say which side is which",
+            hint="write `StaticMapping({upstream: downstream})` or `StaticMapping.by_downstream(…)`",
+        )
+    return FunctionMapping(value, code)
 
 
 def default_mapping(downstream: PartitionsDefinition | None, upstream: PartitionsDefinition | None) -> PartitionMapping:
-    """The mapping of an edge that declares none; use `check` on it, it never raises here."""
-    raise NotImplementedError
+    """The mapping of an edge that declares none; it never raises, and `check` says when the two do not fit.
+
+    One side unpartitioned: all partitions. Both by time: overlapping windows. One of several dimensions: the
+    dimension that equals the other side, or the only one by time. Both of several: dimension by dimension, by name.
+    Otherwise the same key.
+    """
+    if downstream is None or upstream is None:
+        return AllPartitions()
+    several = (isinstance(downstream, MultiPartitions), isinstance(upstream, MultiPartitions))
+    match several:
+        case (True, True):
+            return _by_names(downstream, upstream)
+        case (True, False):
+            return _by_dimension(downstream, upstream)
+        case (False, True):
+            return _by_dimension(upstream, downstream)
+        case _:
+            return axis_mapping(downstream, upstream)
+
+
+def _by_names(downstream: PartitionsDefinition, upstream: PartitionsDefinition) -> PartitionMapping:
+    if downstream == upstream:
+        return IdentityMapping()
+    shared = [name for name in upstream.axis_names if name in downstream.axis_names]
+    return DimensionMapping({name: name for name in shared}) if shared else IdentityMapping()
+
+
+def _by_dimension(several: PartitionsDefinition, one: PartitionsDefinition) -> PartitionMapping:
+    named = list(zip(several.axis_names, several.axes, strict=True))
+    equal = [name for name, axis in named if axis.fingerprint() == one.fingerprint()]
+    timed = [name for name, axis in named if isinstance(axis, TimePartitions) and isinstance(one, TimePartitions)]
+    for names in (equal, timed):
+        if len(names) == 1:
+            return DimensionMapping(names[0])
+    # with none or several to choose from there is nothing to guess: `check` asks for one to be named
+    return IdentityMapping()

@@ -226,6 +226,12 @@ class MultiPartitions(PartitionsDefinition):
 
     # --- errors ---
 
+    def is_nominal(self, key: str) -> bool:
+        parts = key.split(SEPARATOR)
+        if len(parts) != len(self.dimensions):
+            return False
+        return all(axis.is_nominal(part) for axis, part in zip(self.axes, parts, strict=True))
+
     def _not_chosen(self, key: object) -> UnknownPartitionError:
         return UnknownPartitionError(
             f"partition {key!r} is not among the chosen ones of {self.describe()}",

@@ -158,6 +158,10 @@ class PartitionsDefinition(ABC):
     def not_there(self, key: str, as_of: datetime) -> UnknownPartitionError:
         """The error for a key of the definition that is not there at the instant."""
 
+    def is_nominal(self, key: str) -> bool:
+        """Whether the text is a key of this kind, also one that lies outside the start and end."""
+        return key in self
+
     # --- time and dynamic keys, for the kinds that have them ---
 
     def window(self, key: str) -> tuple[datetime, datetime]:
@@ -210,6 +214,10 @@ class KeyAxis(PartitionsDefinition):
         (ordinal,) = coordinates
         return self.key(ordinal)
 
+    def texts(self, low: int, high: int) -> Iterable[str]:
+        """The keys of the ordinals low ≤ n < high, faster than one by one."""
+        return map(self.key, range(low, high))
+
     def matching(self, pattern: str, held: range) -> tuple[Interval, ...]:
         """The intervals of those ordinals in `held` whose keys match the glob pattern, in order."""
-        return match_keys(pattern, ((i, self.key(i)) for i in held))
+        return match_keys(pattern, zip(held, self.texts(held.start, held.stop), strict=True))

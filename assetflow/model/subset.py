@@ -85,6 +85,11 @@ class PartitionSubset:
 
     def __iter__(self) -> Iterator[str]:
         definition = self.definition
+        if self._depth == 1:
+            (axis,) = definition.axes
+            for low, high, _ in self.region:
+                yield from axis.texts(low, high)
+            return
         for point in regions.points(self.region, depth=self._depth):
             yield definition.key_of(point)
 

@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from assetflow.errors import PartitionError, UnknownPartitionError
@@ -19,6 +20,15 @@ from assetflow.model.regions import Interval
 from assetflow.model.subset_text import match_keys
 from assetflow.model.windows import Timeline, timeline
 from assetflow.model.zones import instants_of, local_at, utc_year, zone_named
+
+# enough to pass a year of days, and a leap day of months
+_TRIED = 400
+
+
+@lru_cache(maxsize=32)
+def _ordinals_of(definition: TimePartitions) -> dict[str, int]:
+    """The keys that were looked up before: planners ask for the same ones once per asset."""
+    return {}
 
 
 def _revive(cls: type[TimePartitions], arguments: dict[str, Any]) -> TimePartitions:
@@ -134,26 +144,36 @@ class TimePartitions(KeyAxis):
         return self.end is not None
 
     def ordinals(self, as_of: datetime | None = None) -> range:
-        limits = []
-        if self._end is not None:
-            limits.append(self._raw.count_through(self._end) - 1)
-        if as_of is not None:
-            limits.append(self._raw.count_through(instant_of(as_of)) - 1 + self.end_offset)
-        if not limits:
+        if as_of is None and self._end is None:
             raise PartitionError(
                 f"{self.describe()} has no end, so its partitions depend on the time that is asked about",
                 hint="give `as_of`, an aware datetime, or an `end`",
             )
-        stop = min(limits)
+        if as_of is None:
+            stop = self._ended_by(self._end)
+        else:
+            stop = self._ended_by(instant_of(as_of)) + self.end_offset
+            # the end is counted only where it matters: users write the year 9999 for "never"
+            if self._end is not None and stop > 0 and self._raw.tick(stop) > self._end:
+                stop = self._ended_by(self._end)
         if self._kept is not self._raw:
             stop = self._kept.count_before(self._raw.tick(stop))
         return range(max(0, stop - self._first))
 
+    def _ended_by(self, instant: int | None) -> int:
+        """The raw number of the first window that has not ended by the instant."""
+        assert instant is not None
+        return self._raw.count_through(instant) - 1
+
     def ordinal(self, key: str) -> int:
-        found = self._find(key)
-        if found is None:
-            raise self.unknown(key)
-        return found
+        found = _ordinals_of(self)
+        place = found.get(key) if isinstance(key, str) else None
+        if place is None:
+            place = self._find(key)
+            if place is None:
+                raise self.unknown(key)
+            found[key] = place
+        return place
 
     def key(self, ordinal: int) -> str:
         if ordinal < 0 or not self._within(self._kept.tick(self._first + ordinal)):
@@ -196,6 +216,26 @@ class TimePartitions(KeyAxis):
             found.append((start, end))
             start = at = end
         return found
+
+    def within(self, intervals: Iterable[Interval]) -> list[Interval]:
+        """The part of the intervals of ordinals that the definition holds, whenever their time comes."""
+        stop = max((high for _, high in intervals), default=0)
+        if self._end is not None and stop > 0 and self.instants(stop - 1)[1] > self._end:
+            stop = len(self.ordinals())
+        return [(max(low, 0), min(high, stop)) for low, high in intervals if max(low, 0) < min(high, stop)]
+
+    def may_share_keys(self, other: TimePartitions) -> bool:
+        """Whether any of the first keys that both could hold is a key of both; a few hundred are tried."""
+        if self.same_rhythm(other):
+            return True
+        for one, two in ((self, other), (other, self)):
+            first = max(0, one.at_or_after(two.instants(0)[0]))
+            if any(one.nominal_key(first + place) in two for place in range(_TRIED)):
+                return True
+        return False
+
+    def is_nominal(self, key: str) -> bool:
+        return self._tick_of(key) is not None
 
     def same_rhythm(self, other: TimePartitions) -> bool:
         """Whether both have the same windows and key text, apart from where they start and end."""
@@ -257,14 +297,10 @@ class TimePartitions(KeyAxis):
             held = held[low:high]
             if pattern == prefix + "*":
                 return ((held.start, held.stop),) if held else ()
-        return match_keys(pattern, zip(held, self._texts(held), strict=True))
-
-    def _texts(self, held: range) -> Iterable[str]:
-        return map(self._format.text, self._kept.ticks(self._first + held.start, self._first + held.stop))
+        return match_keys(pattern, zip(held, self.texts(held.start, held.stop), strict=True))
 
     def texts(self, low: int, high: int) -> Iterable[str]:
-        """The keys of the ordinals low ≤ n < high, faster than one by one."""
-        return self._texts(range(low, high))
+        return map(self._format.text, self._kept.ticks(self._first + low, self._first + high))
 
     def unknown(self, key: object) -> UnknownPartitionError:
         tick = self._tick_of(key)

@@ -93,7 +93,7 @@ class Timeline:
     years 1000 to 9998 are a PartitionError.
     """
 
-    __slots__ = ("_back", "_forward", "_lock", "origin", "rhythm")
+    __slots__ = ("_back", "_forward", "_lock", "_tables", "origin", "rhythm")
 
     def __init__(self, rhythm: Rhythm, origin: int) -> None:
         self.rhythm = rhythm
@@ -102,6 +102,7 @@ class Timeline:
         self._forward = [0]
         self._back = [0]
         self._lock = Lock()
+        self._tables: dict[int, TickTable] = {}
 
     def __reduce__(self) -> tuple[Any, tuple[Rhythm, int]]:
         return timeline, (self.rhythm, self.origin)
@@ -109,7 +110,7 @@ class Timeline:
     def count_before(self, instant: int) -> int:
         """The number of the first tick at or after the instant."""
         year = _year_of(instant)
-        return self._at_start_of(year) + year_table(self.rhythm, year).count_before(instant)
+        return self._at_start_of(year) + self._table(year).count_before(instant)
 
     def count_through(self, instant: int) -> int:
         """The number of the first tick after the instant."""
@@ -121,12 +122,12 @@ class Timeline:
             while self._forward[-1] <= number:
                 self._grow_forward()
             at = bisect_right(self._forward, number) - 1
-            return year_table(self.rhythm, self.origin + at).tick(number - self._forward[at])
+            return self._table(self.origin + at).tick(number - self._forward[at])
         while self._back[-1] > number:
             self._grow_back()
         # `_back` falls: the first entry at or below the number belongs to the year that holds it
         at = bisect_left(self._back, -number, key=lambda total: -total)
-        return year_table(self.rhythm, self.origin - at).tick(number - self._back[at])
+        return self._table(self.origin - at).tick(number - self._back[at])
 
     def ticks(self, start: int, stop: int) -> Iterator[int]:
         """The instants of the ticks number start ≤ n < stop, faster than one by one."""
@@ -135,7 +136,7 @@ class Timeline:
         year, left = _year_of(self.tick(start)), stop - start
         skip = start - self._at_start_of(year)
         while left > 0:
-            for first, step, count in year_table(self.rhythm, year).runs:
+            for first, step, count in self._table(year).runs:
                 if skip >= count:
                     skip -= count
                     continue
@@ -154,6 +155,13 @@ class Timeline:
         """Whether there is a tick at the instant."""
         return self.count_before(instant) != self.count_through(instant)
 
+    def _table(self, year: int) -> TickTable:
+        # a plain dictionary beside the shared cache, whose key is costly to hash
+        found = self._tables.get(year)
+        if found is None:
+            found = self._tables[year] = year_table(self.rhythm, year)
+        return found
+
     def _at_start_of(self, year: int) -> int:
         ahead = year - self.origin
         if ahead >= 0:
@@ -169,14 +177,14 @@ class Timeline:
             year = self.origin + len(self._forward) - 1
             if len(self._forward) > _SILENT_YEARS and self._forward[-1] == self._forward[-1 - _SILENT_YEARS]:
                 raise _silent(self.rhythm, year)
-            self._forward.append(self._forward[-1] + year_table(self.rhythm, year).count)
+            self._forward.append(self._forward[-1] + self._table(year).count)
 
     def _grow_back(self) -> None:
         with self._lock:
             year = self.origin - len(self._back)
             if len(self._back) > _SILENT_YEARS and self._back[-1] == self._back[-1 - _SILENT_YEARS]:
                 raise _silent(self.rhythm, year)
-            self._back.append(self._back[-1] - year_table(self.rhythm, year).count)
+            self._back.append(self._back[-1] - self._table(year).count)
 
 
 def _silent(rhythm: Rhythm, year: int) -> PartitionError:
