@@ -20,7 +20,7 @@ from assetflow.graph.selection.tree import (
     Tag,
 )
 
-_BARE_KEY = re.compile(r"(?!(?:and|or|not)\Z)(?!\d+\Z)[\w.\-/*?]+", re.IGNORECASE)
+_BARE_KEY = re.compile(r"(?!-)(?!(?:and|or|not)\Z)(?!\d+\Z)[\w.\-/*?]+", re.IGNORECASE)
 _BARE_VALUE = re.compile(r"[^\s()\"',+@=\\]+")
 _BARE_PARTITION = re.compile(r"[^\s()\"',+]+")
 _PARTITION_PIECE = re.compile(r'"((?:[^"]|"")*)"|[^"]+')
