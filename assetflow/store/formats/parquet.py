@@ -67,7 +67,9 @@ def read_schema(path: Path) -> Schema:
     """(column name, type text) of a Parquet file as polars reads it."""
     import polars as pl
 
-    return tuple((name, type_text(dtype)) for name, dtype in pl.read_parquet_schema(path).items())
+    # a folder may be called `year=2013` or hold a `*`: the path is meant literally
+    schema = pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema()
+    return tuple((name, type_text(dtype)) for name, dtype in schema.items())
 
 
 def read_notes(path: Path) -> str | None:
