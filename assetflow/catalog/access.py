@@ -87,9 +87,7 @@ class Access:
                     continue
                 # a log that somebody deleted must not begin again at an offset that was read before
                 target = path if path.exists() else path.with_name(f"recover-{run_id}{SUFFIX}")
-                ended = RunFinished(
-                    at=at, run_id=run_id, status=RunStatus.INTERRUPTED.value, counts=counts[run_id]
-                )
+                ended = RunFinished(at=at, run_id=run_id, status=RunStatus.INTERRUPTED.value, counts=counts[run_id])
                 with LogWriter(target) as writer:
                     writer.append([ended])
                     writer.sync()

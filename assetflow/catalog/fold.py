@@ -269,17 +269,18 @@ def _take(work: _Work, chunk: list[Line], paths: Paths) -> None:
 def _finish(work: _Work, paths: Paths) -> None:
     """Everything after the events: definitions, views of the data, how far the logs were read, packing."""
     request, con = work.request, work.con
-    con.execute("begin")
-    if request.definitions is not None and work.settings.get("digest") != request.digest:
-        replace_definitions(con, request.definitions, scratch=paths.stage)
-        work.settings["digest"] = request.digest or ""
-        work.changed = True
     store_root = str(request.store_root.absolute())
     if work.settings.get("store_root") != store_root:
         work.settings["store_root"] = store_root
         work.touched = tables.every(con)
         work.changed = True
+    # outside of the transaction, which the first view that cannot be made would end
     work.notices += tables.refresh(con, work.touched, store_root=request.store_root)
+    con.execute("begin")
+    if request.definitions is not None and work.settings.get("digest") != request.digest:
+        replace_definitions(con, request.definitions, scratch=paths.stage)
+        work.settings["digest"] = request.digest or ""
+        work.changed = True
     work.changed |= bool(work.pending.notices)
     work.notices += work.pending.notices
     work.notices += [
