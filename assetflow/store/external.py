@@ -142,7 +142,8 @@ def _scan(path: Path, request: LoadRequest) -> pl.LazyFrame:
     if suffix == ".parquet":
         return pl.scan_parquet(path, glob=False, hive_partitioning=False)
     if suffix in _LINES:
-        return pl.scan_ndjson(path, infer_schema_length=None)
+        # this scan cannot be told to leave globs alone, so the name is escaped
+        return pl.scan_ndjson(literal(path), infer_schema_length=None)
     if suffix == ".json":
         return pl.read_json(path, infer_schema_length=None).lazy()
     if suffix in _IPC:
