@@ -399,8 +399,9 @@ class Reach:
         if isinstance(held.value, (list, dict, set)):
             defined = defined and len(statements) == 1 and statements[0].size == len(held.value)
         host = _Host(self, node, "value", defined=defined)
+        host.prefers_definition = defined and not self.is_followed(type(held.value))
         parts = [Encoder(host, self.origins.roots).encode(held.value)]
-        if host.used_definition:
+        if host.used_definition or (defined and isinstance(held.value, _CODE_TYPES)):
             scene = Scene(held.names, {})
             for statement in statements:
                 uses = statement.uses
@@ -418,6 +419,7 @@ class _Host:
         self.node = node
         self.label = label
         self.defined = defined
+        self.prefers_definition = defined
         self.used_definition = False
         self._counts: dict[str, int] = {}
         self._known: dict[int, str] = {}
@@ -454,15 +456,15 @@ class _Host:
         return self.reach.is_followed(kind)
 
     def external(self, value: object) -> str | None:
-        """Where the definition is known it stands for the value."""
-        if not self.defined:
+        """Where the definition is known it stands for the value: what foreign objects hold changes by release."""
+        if not self.prefers_definition:
             return None
         self.used_definition = True
         return f"defined {self.reach.foreign_text(self.node, type(value))}"
 
     def opaque(self, value: object, reason: str) -> str:
         """Note that a value cannot be seen."""
-        if self.defined and not self.reach.is_followed(type(value)):
+        if self.defined:
             self.used_definition = True
             return f"defined {type(value).__qualname__}"
         self.node.problems.append(
