@@ -10,9 +10,9 @@ from weakref import WeakSet
 
 import duckdb
 
-from assetflow.catalog import history, reader, sidecar
+from assetflow.catalog import damage, history, reader, sidecar
 from assetflow.catalog.definitions import digest_of
-from assetflow.catalog.fold import DAMAGE, Request, fold, set_aside_damaged
+from assetflow.catalog.fold import Request, fold
 from assetflow.catalog.lock import held
 from assetflow.catalog.log import SUFFIX, LogWriter, try_own
 from assetflow.catalog.reader import Params, Reader
@@ -168,12 +168,16 @@ class Access:
         """The answer from the file as it is now; when that proves damaged, from the one made anew."""
         try:
             return question(self._current_reader())
-        except (*DAMAGE, duckdb.CatalogException) as error:
-            if not self._is_about_database(error):
+        except duckdb.Error as error:
+            if not damage.may_be_damage(error):
                 raise
             self._drop_reader()
             with held(self._paths.lock, timeout=self._lock_timeout):
-                self._notices.append(set_aside_damaged(self._paths, error))
+                found = damage.proven(self._paths) if self._paths.database.exists() else error
+                if found is None:
+                    raise
+                if self._paths.database.exists():
+                    self._notices.append(damage.put_away(self._paths, found))
             self._notices += [n for n in self.fold().notices if n.slug != "catalog_rebuilt"]
         return question(self._current_reader())
 
@@ -196,17 +200,6 @@ class Access:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-
-    def _is_about_database(self, error: duckdb.Error) -> bool:
-        """Whether the error tells of damage in `catalog.duckdb`, not of a file of the data or of the query."""
-        text = str(error)
-        if not self._paths.database.exists():
-            return False
-        if isinstance(error, (duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)):
-            return True
-        if isinstance(error, duckdb.CatalogException):
-            return False
-        return str(self._paths.database) in text or "checksum" in text.lower() or "corrupt" in text.lower()
 
 
 def _with_cursor(opened: Reader, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:

@@ -16,7 +16,7 @@ from time import perf_counter
 
 import duckdb
 
-from assetflow.catalog import inserts, schema, segments, sidecar, stage, tables, views
+from assetflow.catalog import damage, inserts, schema, segments, sidecar, stage, tables, views
 from assetflow.catalog.definitions import replace_definitions
 from assetflow.catalog.disk import copy_file, replace, set_aside, sync_file, sync_folder, unwritable, writing
 from assetflow.catalog.lock import held
@@ -31,15 +31,6 @@ PACK_ABOVE = 64
 """Ended logs are packed into a segment when there are more than this."""
 
 _CHUNK_BYTES = 64 << 20
-
-DAMAGE = (
-    duckdb.IOException,
-    duckdb.InternalException,
-    duckdb.FatalException,
-    duckdb.SerializationException,
-    duckdb.InvalidInputException,
-)
-"""What DuckDB raises on a file that is no database, or no longer a whole one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,25 +97,13 @@ def _fold_or_rebuild(paths: Paths, request: Request) -> FoldReport:
     _clean(paths)
     try:
         return _fold_once(paths, request, notices=[])
-    except DAMAGE as error:
-        if request.rebuild or not paths.database.exists() or _full_disk(paths, error) is not None:
+    except duckdb.Error as error:
+        full = _full_disk(paths, error) is not None
+        if request.rebuild or full or not damage.may_be_damage(error) or not paths.database.exists():
             raise
-        notices = [set_aside_damaged(paths, error)]
+        notices = [damage.put_away(paths, error)]
     _clean(paths)
     return _fold_once(paths, request, notices=notices)
-
-
-def set_aside_damaged(paths: Paths, error: duckdb.Error) -> Notice:
-    """Move a damaged `catalog.duckdb` away and say so."""
-    target = set_aside(paths.root, "catalog.duckdb", paths.database)
-    paths.database.with_name(f"{paths.database.name}.wal").unlink(missing_ok=True)
-    reason = str(error).strip().splitlines()[0]
-    return Notice(
-        slug="catalog_damaged",
-        message=f"`{paths.database}` was damaged ({reason}); it was made anew from the logs, nothing is lost",
-        path=str(target),
-        hint=f"the damaged file is `{target}`; delete it when you do not need it",
-    )
 
 
 def _fold_once(paths: Paths, request: Request, *, notices: list[Notice]) -> FoldReport:
