@@ -243,7 +243,7 @@ def _follow(
         return _Follow(place, None, link.mapping or AllPartitions())
     if downstream is None:
         raise PartitionError(
-            f"DimensionMapping reads the downstream dimension {link.downstream!r}, and there are no downstream partitions"
+            f"DimensionMapping reads the downstream dimension {link.downstream!r}, but nothing is partitioned there"
         )
     down = _place(downstream, link.downstream)
     mapping = link.mapping or axis_mapping(downstream.axes[down], upstream.axes[place])

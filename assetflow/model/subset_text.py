@@ -11,7 +11,7 @@ A text that is a key is that key, whatever characters it holds. A `first..last` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from fnmatch import translate
 from typing import TYPE_CHECKING, Any
@@ -72,11 +72,11 @@ def _box(definition: PartitionsDefinition, term: str, as_of: datetime | None) ->
     """The ordinals that a term of several dimensions asks for, per axis."""
     names, axes = definition.axis_names, definition.axes
     parts = _split(term, _DIMENSIONS)
-    named = dict.fromkeys(names, "*")
+    named: dict[str, str | None] = dict.fromkeys(names)
     said = [part.partition("=") for part in parts]
     if all(equals and name.strip() in named for name, equals, _ in said):
         for name, _, value in said:
-            if named[name.strip()] != "*":
+            if named[name.strip()] is not None:
                 raise PartitionError(f"{term!r} names the dimension {name.strip()!r} twice")
             named[name.strip()] = value
     elif len(parts) == len(names):
@@ -87,7 +87,12 @@ def _box(definition: PartitionsDefinition, term: str, as_of: datetime | None) ->
             hint=f"write `{_DIMENSIONS.join(names)}`, each a key, `first..last`, a glob or `*`; or `{names[0]}=…`",
             partition=term,
         )
-    return [_axis_term(axis, named[name].strip(), as_of) for name, axis in zip(names, axes, strict=True)]
+    return [
+        _between(axis, None, None, as_of)
+        if (said_of := named[name]) is None
+        else _axis_term(axis, said_of.strip(), as_of)
+        for name, axis in zip(names, axes, strict=True)
+    ]
 
 
 def _axis_term(axis: KeyAxis, term: str, as_of: datetime | None) -> tuple[Interval, ...]:
@@ -245,15 +250,16 @@ def stored_subset(definition: PartitionsDefinition, data: Mapping[str, Any]) -> 
     names = definition.axis_names
     try:
         boxes = [{"": data["ranges"]}] if names == ("",) else data["boxes"]
-        named = [{name: list(box[name]) for name in names} for box in boxes]
-    except (KeyError, TypeError) as error:
+        pairs = [[(str(first), str(last)) for first, last in box[name]] for box in boxes for name in names]
+    except (KeyError, TypeError, ValueError) as error:
         raise PartitionError(f"{data!r} is no subset of {definition.describe()}: {error!r}") from error
-    found = [regions.of_box(_stored_box(definition, box)) for box in named]
-    return PartitionSubset(definition, regions.union_all(found, depth=len(names)))
+    count = len(names)
+    found = [regions.of_box(_stored_box(definition, pairs[at : at + count])) for at in range(0, len(pairs), count)]
+    return PartitionSubset(definition, regions.union_all(found, depth=count))
 
 
-def _stored_box(definition: PartitionsDefinition, box: Mapping[str, Any]) -> Box:
-    axes = zip(definition.axis_names, definition.axes, strict=True)
+def _stored_box(definition: PartitionsDefinition, sides: Sequence[Sequence[tuple[str, str]]]) -> Box:
     return tuple(
-        tuple((axis.ordinal(first), axis.ordinal(last) + 1) for first, last in box[name]) for name, axis in axes
+        tuple((axis.ordinal(first), axis.ordinal(last) + 1) for first, last in side)
+        for axis, side in zip(definition.axes, sides, strict=True)
     )
