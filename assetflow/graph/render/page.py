@@ -36,7 +36,7 @@ main{flex:1;min-height:0;overflow:hidden}
 main svg{width:100%;height:100%;display:block;cursor:grab;touch-action:none;user-select:none}
 main svg.dragging{cursor:grabbing}
 .node{cursor:pointer}
-.node:focus-visible{outline:none}
+.node:focus{outline:none}
 .node:focus-visible rect,.node.chosen rect{stroke-width:3.5}
 .node.hit rect{stroke:var(--mark);stroke-width:3.5}
 .dim{opacity:.12}
@@ -72,7 +72,7 @@ SCRIPT = r"""
   const full = { width: whole.width, height: whole.height };
   const margin = { x: 24, y: 24 };
   let view = { x: margin.x, y: margin.y, scale: 1 };
-  let chosen = null, found = [], next = 0;
+  let chosen = null, found = [], next = -1;
   const hidden = new Set();
 
   svg.removeAttribute("viewBox");
@@ -157,7 +157,7 @@ SCRIPT = r"""
   const look = () => {
     const text = search.value.trim().toLowerCase();
     found = text ? data.nodes.flatMap((node, at) => (node.key.toLowerCase().includes(text) ? [at] : [])) : [];
-    next = 0;
+    next = -1;
     boxes.forEach((box) => box.classList.remove("hit"));
     for (const at of found) boxes[at].classList.add("hit");
     hits.textContent = text ? (found.length === 1 ? "1 match" : `${found.length} matches`) : "";
@@ -199,7 +199,7 @@ SCRIPT = r"""
   search.addEventListener("input", look);
   search.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && found.length) {
-      next = (next + (event.shiftKey ? found.length - 1 : 1)) % found.length;
+      next = event.shiftKey ? (next > 0 ? next : found.length) - 1 : (next + 1) % found.length;
       center(found[next]);
       choose(found[next]);
     }

@@ -35,7 +35,8 @@ def svg_text(picture: Drawing) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_px(width)} {_px(height)}" '
         f'width="{_px(width)}" height="{_px(height)}" role="img" aria-label="Asset graph">',
         f"<style>{_style()}</style>",
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" '
+        'markerUnits="userSpaceOnUse" '
         'orient="auto"><path class="tip" d="M0 0.5L8 4L0 7.5z"/></marker></defs>',
         f'<g id="world" transform="translate({_px(_MARGIN)} {_px(_MARGIN)})">',
         *_edges(picture, layout),
@@ -119,13 +120,13 @@ def _style() -> str:
         "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#111827}",
         ".note{font-size:10px;fill:#4b5563}",
         ".edge{fill:none;stroke:#9ca3af;stroke-width:1.3}",
-        ".tip{fill:#9ca3af}",
+        ".tip{fill:#9ca3af;fill:context-stroke}",
         ".missing rect{stroke-dasharray:5 3}",
         f".node rect{{fill:{PLAIN.fill};stroke:{PLAIN.line};stroke-width:1.4}}",
         *(f".{name} rect{{fill:{color.fill};stroke:{color.line}}}" for name, color in PAINTS.items()),
     ]
     dark = [
-        "text{fill:#e6edf3}.note{fill:#9aa4af}.edge{stroke:#59636e}.tip{fill:#59636e}",
+        "text{fill:#e6edf3}.note{fill:#9aa4af}.edge{stroke:#59636e}.tip{fill:#59636e;fill:context-stroke}",
         f".node rect{{fill:{PLAIN.dark_fill};stroke:{PLAIN.dark_line}}}",
         *(f".{name} rect{{fill:{color.dark_fill};stroke:{color.dark_line}}}" for name, color in PAINTS.items()),
     ]
