@@ -110,21 +110,17 @@ class StaticMapping(_ByKey):
         if problem is not None or downstream is None or upstream is None:
             return problem
         downs, ups = set(self._upstreams), {up for each in self._upstreams.values() for up in each}
-        for side, definition, keys, others in (
-            ("downstream", downstream, downs, ups),
-            ("upstream", upstream, ups, downs),
-        ):
-            if definition.dynamic_names:
+        for side, definition, keys in (("downstream", downstream, downs), ("upstream", upstream, ups)):
+            unknown = () if definition.dynamic_names else sorted(key for key in keys if key not in definition)
+            if not unknown:
                 continue
-            unknown = sorted(key for key in keys if key not in definition)
-            if unknown and all(key in definition for key in others):
+            if all(key in upstream for key in downs) and all(key in downstream for key in ups):
                 return (
                     "StaticMapping maps upstream keys to downstream keys, and this table looks turned round; "
                     "use StaticMapping.by_downstream"
                 )
-            if unknown:
-                error = definition.unknown(unknown[0])
-                return f"StaticMapping, {side} key: {error.message}" + (f"; {error.hint}" if error.hint else "")
+            error = definition.unknown(unknown[0])
+            return f"StaticMapping, {side} key: {error.message}" + (f"; {error.hint}" if error.hint else "")
         return None
 
     def _reads(self, key: str) -> tuple[str, ...]:
