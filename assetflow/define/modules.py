@@ -24,6 +24,10 @@ from xxhash import xxh3_128_hexdigest
 
 _counter = itertools.count(1)
 
+_OWN = __name__.partition(".")[0]
+"""This package: never a project's module, also where a project is its own checkout; a second copy of the decorators
+would collect declarations for nobody."""
+
 
 class ModuleSpace:
     """The modules of one project, loaded once each; a new space loads everything anew.
@@ -62,6 +66,16 @@ class ModuleSpace:
         """Forget the modules: their functions stay usable, their names leave `sys.modules`."""
         for name in [name for name in sys.modules if name == self.prefix or name.startswith(self.prefix + ".")]:
             del sys.modules[name]
+
+    def absent(self) -> list[Path]:
+        """Places where a project module would stand that was looked for and not found: a file there changes an import."""
+        return [
+            place
+            for name, found in self._resolved.items()
+            if found is None
+            for root in self.roots
+            for place in (root / f"{name}.py", root / name)
+        ]
 
     def _prepare(self, module: ModuleType, path: Path) -> None:
         is_package = path.name == "__init__.py"
@@ -186,6 +200,8 @@ class ModuleSpace:
 
         Without that exception `assets/polars.py` could not import polars.
         """
+        if top == _OWN:
+            return None
         if top not in self._resolved:
             self._resolved[top] = next(
                 (place for root in self.roots if (place := _module_place(root, top)) is not None), None

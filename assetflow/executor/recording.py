@@ -21,12 +21,14 @@ Texts = Callable[[str], Mapping[str, str]]
 class Recorder:
     """Words the events of one run; counts materializations and logical time."""
 
-    def __init__(self, *, run_id: str, basis: Basis, config_shown: Mapping[str, Json], texts: Texts) -> None:
+    def __init__(
+        self, *, run_id: str, basis: Basis, config_shown: Mapping[str, Json], texts: Texts, used: int = 0
+    ) -> None:
         self.run_id = run_id
         self._basis = basis
         self._config_shown = config_shown
         self._texts = texts
-        self._materializations = 0
+        self._materializations = used
         self._events = 0
         self._order = basis.snapshot.order
         self._known_texts: set[str] = set()

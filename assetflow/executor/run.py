@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -51,8 +52,9 @@ class RunOptions:
 class Setting:
     """Everything a run works with besides its plan.
 
-    `config` maps computation to its resolved config, `config_shown` asset to what is recorded of it; `tick` is called
-    beside the work about once a second, to fold the log.
+    `config` maps computation to its resolved config, `config_shown` asset to what is recorded of it; `preamble` are
+    events that come right after the run's first, `first_materialization` how many ids of the run they used; `tick` is
+    called beside the work about once a second, to fold the log.
     """
 
     basis: Basis
@@ -65,6 +67,8 @@ class Setting:
     texts: Texts = lambda _asset: {}
     tick: Callable[[], None] = lambda: None
     notify: Callable[[str], None] = lambda _text: None
+    preamble: tuple[Event, ...] = ()
+    first_materialization: int = 0
 
 
 class Run:
@@ -88,8 +92,9 @@ class Run:
             config=setting.config,
         )
         self.recorder = Recorder(
-            run_id=started.run_id, basis=basis, config_shown=setting.config_shown, texts=setting.texts
-        )
+            run_id=started.run_id, basis=basis, config_shown=setting.config_shown, texts=setting.texts,
+            used=setting.first_materialization,
+        )  # fmt: skip
         self.recorder.dependencies = {
             asset: dependencies_text(universe, asset) for task in self.tasks for asset in task.assets
         }
@@ -109,7 +114,7 @@ class Run:
 
     def execute(self) -> RunResult:
         """Run to the end; what fails is in the result, and only what makes a run impossible is raised."""
-        self._record((self.started,))
+        self._record((self.started, *self.setting.preamble))
         status, error = RunStatus.SUCCEEDED, None
         try:
             self._loop()
@@ -252,7 +257,7 @@ class Run:
         for decision in decisions:
             earlier = decision.reuse
             assert earlier is not None
-            payload = self._payload(earlier.payload)
+            payload = json.loads(earlier.payload)
             place = (decision.asset, task.partition)
             self.state.produced[place] = Produced(earlier.materialization, earlier.data_version, payload)
             result = self._result(task, decision.asset, StepStatus.REUSED, payload)
@@ -380,12 +385,6 @@ class Run:
 
     def _now(self) -> str:
         return to_text(self.setting.clock.now())
-
-    @staticmethod
-    def _payload(text: str) -> Json:
-        import json
-
-        return dict(json.loads(text))
 
     def _result(self, task: Task, asset: str, status: StepStatus, payload: Json | None = None) -> StepResult:
         result = step_result(

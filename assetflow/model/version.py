@@ -51,10 +51,10 @@ def input_fingerprint(inputs: Iterable[tuple[str, str | None, str]], config_vers
 
     Written out by hand instead of through `encode`, since it runs once per asset partition.
     """
-    digest = xxh3_128(INPUT_ALGORITHM + config_version)
+    digest = xxh3_128((INPUT_ALGORITHM + config_version).encode("utf-8", "surrogatepass"))
     for upstream, partition, version in inputs:
         key = "n" if partition is None else f"s{len(partition)}:{partition}"
-        digest.update(f"|{len(upstream)}:{upstream}{key}{len(version)}:{version}")
+        digest.update(f"|{len(upstream)}:{upstream}{key}{len(version)}:{version}".encode("utf-8", "surrogatepass"))
     return f"{INPUT_ALGORITHM}:{digest.hexdigest()}"
 
 

@@ -10,7 +10,6 @@ from assetflow.define.code.symbols import FileSymbols, Part, Symbol, SymbolKind
 from assetflow.define.code.tokens import effective
 from assetflow.define.code.walk import Finished, Walker, parameter_names
 
-
 FUNCTION_TYPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 

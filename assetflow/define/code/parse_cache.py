@@ -6,6 +6,7 @@ A cache that is damaged, of another version or of another Python is ignored: it 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -113,7 +114,8 @@ class ParseCache:
             temporary.write_bytes(_heading(body) + b"\n" + body)
             os.replace(temporary, self.path)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             return False
         self._dirty = False
         return True

@@ -279,6 +279,8 @@ class Reach:
         root, *attributes = decorator.callee.split(".")
         value: Any = scene.cells[root] if root in scene.cells else scene.names.get(root)
         for attribute in attributes:
+            if isinstance(value, ModuleType) and is_own_name(value.__name__):
+                return True  # its names are loaded when first used, so they need not be there
             value = vars(value).get(attribute) if isinstance(value, ModuleType) else None
         while isinstance(value, functools.partial):
             value = value.func
@@ -451,7 +453,7 @@ class _Host:
         self._known[id(value)] = text
         return text
 
-    def is_project_class(self, kind: type) -> bool:
+    def is_followed(self, kind: type) -> bool:
         """Whether a class is the project's."""
         return self.reach.is_followed(kind)
 

@@ -34,7 +34,7 @@ class Host(Protocol):
     def reference(self, value: object) -> str | None:
         """A text for a function, class or module, noting it as reached; None for any other value."""
 
-    def is_project_class(self, kind: type) -> bool:
+    def is_followed(self, kind: type) -> bool:
         """Whether instances of a class are taken apart by attribute."""
 
     def external(self, value: object) -> str | None:
@@ -171,7 +171,7 @@ class Encoder:
         wrapped = getattr(value, "__wrapped__", _MISSING) if callable(value) else _MISSING
         if wrapped is not _MISSING:
             return _Frame(id(value), "wrapped", [kind, wrapped], unordered=False)
-        if self.host.is_project_class(kind) and not _has_hidden_state(kind, self.host):
+        if self.host.is_followed(kind) and not _has_hidden_state(kind, self.host):
             return self._instance(value)
         known = self.host.external(value)
         return known if known is not None else self._reduced(value)
@@ -200,7 +200,7 @@ class Encoder:
         return _Frame(id(value), "instance", parts, unordered=False)
 
     def _project_bases(self, kind: type) -> list[type]:
-        return [base for base in kind.__mro__ if self.host.is_project_class(base)]
+        return [base for base in kind.__mro__ if self.host.is_followed(base)]
 
     def _reduced(self, value: object) -> Any:
         """Anything else by the parts that it would be copied from."""
@@ -257,7 +257,7 @@ def _wrapper_parts(function: FunctionType) -> list[object]:
 def _has_hidden_state(kind: type, host: Host) -> bool:
     """Whether a class derives from one written in C that may keep state where nobody can see it."""
     for base in kind.__mro__:
-        if base is object or host.is_project_class(base) or base.__flags__ & _HEAP_TYPE:
+        if base is object or host.is_followed(base) or base.__flags__ & _HEAP_TYPE:
             continue
         if not issubclass(base, (*_CONTENT_TYPES, BaseException)):
             return True

@@ -1,0 +1,165 @@
+"""A loaded project: definitions, graph and versions as they were at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from assetflow.catalog.rows import AssetRow
+from assetflow.define.config_values import ResolvedConfig, resolve_config
+from assetflow.define.declare import Declaration
+from assetflow.define.definitions import Definitions
+from assetflow.define.fingerprint import CodeFingerprint, Fingerprinter, ParseCache
+from assetflow.define.load import load_definitions
+from assetflow.define.modules import ModuleSpace
+from assetflow.define.resolve import resolve
+from assetflow.define.settings import Settings
+from assetflow.errors import DefinitionError, UnknownAssetError, did_you_mean
+from assetflow.graph.graph import AssetGraph
+from assetflow.graph.validate import validate
+from assetflow.model.version import AssetVersions, CodeVersion, fingerprint
+
+
+@dataclass(frozen=True)
+class LoadedProject:
+    """What a project declares, with the graph built and every definition problem raised."""
+
+    settings: Settings
+    definitions: Definitions
+    graph: AssetGraph
+    environ: Mapping[str, str]
+    space: ModuleSpace | None = None
+
+    @cached_property
+    def fingerprints(self) -> dict[str, CodeFingerprint]:
+        """The code fingerprint of every computation."""
+        cache = ParseCache.load(self.settings.cache_root / "parsed")
+        fingerprinter = Fingerprinter(
+            root=self.settings.root,
+            import_roots=self.settings.asset_roots,
+            packages=self.settings.packages,  # type: ignore[arg-type]
+            environ=self.environ,
+            cache=cache,
+        )
+        found = {}
+        for name, computation in self.definitions.computations.items():
+            declaration = computation.declaration
+            assert declaration.fn is not None
+            bound = [value for value in declaration.bound.values() if callable(value)]
+            found[name] = fingerprinter.fingerprint(
+                declaration.fn, version_of=[*declaration.options.version_of, *bound]
+            )
+        if self.settings.cache_root.parent.is_dir():
+            cache.save()
+        return found
+
+    def code(self, asset: str) -> CodeVersion:
+        """The code version of an asset: computed, or the one it was declared with."""
+        computation = self.definitions.computations[self.graph.specs[asset].computation]
+        explicit = computation.declaration.options.code_version
+        if explicit is not None:
+            return CodeVersion(
+                version=fingerprint("v1", explicit), components=(("code_version", fingerprint("v1", explicit)),)
+            )
+        found = self.fingerprints[computation.name]
+        return CodeVersion(
+            version=None if found.problems else found.version,
+            components=tuple((component.name, component.hash) for component in found.components),
+            packages=found.packages,
+            problems=found.problems,
+        )
+
+    def code_texts(self, asset: str) -> dict[str, str]:
+        """The normalized source of the components of an asset's code, by hash."""
+        found = self.fingerprints[self.graph.specs[asset].computation]
+        return {component.hash: component.text for component in found.components if component.text}
+
+    def configs(self, given: Mapping[str, Mapping[str, Any]]) -> dict[str, ResolvedConfig]:
+        """The config of every computation: defaults, then settings, then `given` values by asset and field."""
+        by_computation: dict[str, dict[str, Any]] = {}
+        for values in (self.settings.config, given):
+            for asset, fields in values.items():
+                if asset not in self.graph or self.graph.specs[asset].is_source:
+                    raise UnknownAssetError(
+                        f"config names the asset `{asset}`, which is not declared",
+                        hint=did_you_mean(asset, self.graph.keys),
+                    )
+                by_computation.setdefault(self.graph.specs[asset].computation, {}).update(fields)
+        return {
+            name: resolve_config(computation, by_computation.get(name, {}))
+            for name, computation in self.definitions.computations.items()
+        }
+
+    def versions(self, configs: Mapping[str, ResolvedConfig]) -> dict[str, AssetVersions]:
+        """Code and config version of every asset that is no source."""
+        return {
+            key: AssetVersions(code=self.code(key), config=configs[spec.computation].fields)
+            for key, spec in self.graph.specs.items()
+            if not spec.is_source
+        }
+
+    def asset_rows(self, configs: Mapping[str, ResolvedConfig]) -> tuple[list[AssetRow], str]:
+        """The rows of the catalog's `assets` view, and a digest that changes with them."""
+        rows = [self._row(key, configs) for key in self.graph.keys]
+        return rows, fingerprint("a1", *(repr(row) for row in rows))
+
+    def _row(self, key: str, configs: Mapping[str, ResolvedConfig]) -> AssetRow:
+        spec = self.graph.specs[key]
+        policies: dict[str, Any] = {}
+        if spec.freshness is not None:
+            policies["freshness"] = spec.freshness.describe()
+        if spec.retry is not None:
+            policies["retries"] = spec.retry.max_retries
+        versions = (
+            None if spec.is_source else AssetVersions(code=self.code(key), config=configs[spec.computation].fields)
+        )
+        return AssetRow(
+            asset=key,
+            group=spec.group,
+            kind=str(spec.kind),
+            code_version=None if versions is None else versions.code.version,
+            config_version=None if versions is None else versions.config_version,
+            partitions=None if spec.partitions is None else spec.partitions.describe(),
+            policies=policies,
+            upstreams=spec.upstreams,
+            tags=dict(spec.tags),
+            owners=spec.owners,
+            description=spec.description,
+            location=None if spec.location is None else str(spec.location),
+        )
+
+
+def load_project(settings: Settings, environ: Mapping[str, str]) -> LoadedProject:
+    """Load a project from its asset files; DefinitionError with every problem when there are any."""
+    space = ModuleSpace(
+        settings.root, (*settings.asset_roots, settings.root), code_cache=settings.cache_root / "code"
+        if settings.catalog_root.is_dir() else None,
+    )  # fmt: skip
+    definitions, problems = load_definitions(settings, space)
+    found = (*problems, *validate(definitions.specs))
+    if found:
+        raise DefinitionError(found)
+    graph = AssetGraph(definitions.specs)
+    return LoadedProject(settings=settings, definitions=definitions, graph=graph, environ=environ, space=space)
+
+
+def declared_project(
+    settings: Settings, declarations: Sequence[Declaration], resources: Sequence[Any], environ: Mapping[str, str]
+) -> LoadedProject:
+    """A project of declarations given by hand instead of files."""
+    definitions, problems = resolve(declarations, project=settings.root, resources=resources)
+    found = (*problems, *validate(definitions.specs))
+    if found:
+        raise DefinitionError(found)
+    return LoadedProject(
+        settings=settings, definitions=definitions, graph=AssetGraph(definitions.specs), environ=environ
+    )
+
+
+def check_assets(graph: AssetGraph, keys: Sequence[str]) -> None:
+    """Raise the error of an unknown asset for the first key the graph does not hold."""
+    for key in keys:
+        if key not in graph:
+            raise UnknownAssetError(f"no asset has the key `{key}`", hint=did_you_mean(key, graph.keys), asset=key)

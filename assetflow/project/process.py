@@ -1,0 +1,70 @@
+"""Who runs: the identity of this process, and whether the owner of a run still lives."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """A process, told apart from a later one with the same number by when it started."""
+
+    host: str
+    pid: int
+    started: str
+
+
+def this_process() -> Owner:
+    """The identity of the running process."""
+    return Owner(host=socket.gethostname(), pid=os.getpid(), started=_started(os.getpid()) or "")
+
+
+def is_alive(host: str, pid: int, started: str) -> bool:
+    """Whether the process still runs; one on another host is taken to, since nobody here can know."""
+    if host != socket.gethostname():
+        return True
+    if sys.platform == "linux":
+        return _started(pid) == started
+    if os.name == "nt":
+        return _alive_on_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def new_run_id(now: datetime) -> str:
+    """A run id that sorts by time: `20130131-120000-3f9a1c`, in UTC."""
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _started(pid: int) -> str | None:
+    """The start of a process since boot, with the boot itself, as the kernel tells it; None when it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] == "Z":  # dead, and not yet collected by its parent
+        return None
+    return f"{boot[:8]}:{fields[19]}"
+
+
+def _alive_on_windows(pid: int) -> bool:
+    import ctypes  # only where it is needed: signal 0 would end the process here
+
+    handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # type: ignore[attr-defined,unused-ignore]
+    if not handle:
+        return False
+    ctypes.windll.kernel32.CloseHandle(handle)  # type: ignore[attr-defined,unused-ignore]
+    return True

@@ -1,0 +1,444 @@
+"""The project: everything a user can ask of one, for the command line, for scripts and for notebooks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, overload
+
+from assetflow.catalog.catalog import Catalog
+from assetflow.catalog.rows import FoldReport, HistoryRow, Lineage, Notice, QueryResult, RunRow, StepRow
+from assetflow.define.config_values import ResolvedConfig
+from assetflow.define.declare import Declaration
+from assetflow.define.load import declarations_in
+from assetflow.define.settings import Settings, find_root, load_settings
+from assetflow.errors import UnknownAssetError, ValueNotFoundError, did_you_mean
+from assetflow.executor.result import RunResult
+from assetflow.executor.run import Subscriber
+from assetflow.graph.graph import AssetGraph
+from assetflow.model.clock import Clock, SystemClock, to_text
+from assetflow.model.keys import show
+from assetflow.model.plan import Plan
+from assetflow.model.record import Current, Observation, Partition, Snapshot
+from assetflow.planner.basis import Basis, Request
+from assetflow.planner.build import build_plan
+from assetflow.planner.scope import Scope, scope_of
+from assetflow.planner.universe import Universe
+from assetflow.project.listing import AssetListing, ProjectFacts, list_assets
+from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project
+from assetflow.project.observe import FileHashes, observe
+from assetflow.project.process import is_alive
+from assetflow.project.request import Ask, selections_of, targets_of
+from assetflow.project.running import carry_out, mark_fresh
+from assetflow.project.values import load_published
+from assetflow.store import LocalStore
+
+
+class _Load:
+    """`Project.load(path)` makes a project; `project.load(asset)` reads a value. One word, both as documented."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Project]) -> Callable[..., Project]: ...
+    @overload
+    def __get__(self, instance: Project, owner: type[Project]) -> Callable[..., Any]: ...
+    def __get__(self, instance: Project | None, owner: type[Project]) -> Callable[..., Any]:
+        return owner.at if instance is None else instance.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan with everything it was made from; what is run is exactly this."""
+
+    plan: Plan
+    ask: Ask
+    basis: Basis
+    universe: Universe
+    targets: Scope
+    configs: Mapping[str, ResolvedConfig]
+    new_observations: tuple[Observation, ...]
+    hashes: FileHashes
+    read_from_ns: int
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The catalog and the sources, as one command sees them."""
+
+    snapshot: Snapshot
+    observations: dict[str, dict[Partition, Observation]] = field(default_factory=dict)
+
+
+class Project:
+    """A project: its definitions, its catalog and its store.
+
+    `Project.load(".")` finds the project of a folder; `Project(assets=[...])` makes one of declared objects. Usable as a
+    context manager; closing twice is fine.
+    """
+
+    load = _Load()
+
+    def __init__(
+        self,
+        assets: Sequence[Any] | None = None,
+        *,
+        root: str | Path = ".",
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        environ: Mapping[str, str] | None = None,
+        resources: Sequence[Any] = (),
+        **overrides: Any,
+    ) -> None:
+        self.environ = os.environ if environ is None else environ
+        if settings is None:
+            settings = load_settings(Path(root).resolve(), self.environ, overrides=overrides)
+        self.settings = settings
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self._assets: list[Declaration] | None = None if assets is None else declarations_in(assets)
+        self._resources = tuple(resources)
+        self._loaded: LoadedProject | None = None
+        self.store = LocalStore(settings.catalog_root / "store")
+        self.catalog = Catalog(settings.catalog_root, store_root=settings.catalog_root / "store")
+
+    @classmethod
+    def at(
+        cls,
+        path: str | Path = ".",
+        *,
+        clock: Clock | None = None,
+        environ: Mapping[str, str] | None = None,
+        **overrides: Any,
+    ) -> Project:
+        """The project of a folder, found there or above; keywords override settings."""
+        used = os.environ if environ is None else environ
+        settings = load_settings(find_root(Path(path)), used, overrides=overrides)
+        return cls(settings=settings, clock=clock, environ=used)
+
+    # --- definitions -----------------------------------------------------------------------------------------
+
+    @property
+    def loaded(self) -> LoadedProject:
+        """The definitions, loaded once; DefinitionError with every problem."""
+        if self._loaded is None:
+            if self._assets is None:
+                self._loaded = load_project(self.settings, self.environ)
+            else:
+                self._loaded = declared_project(self.settings, self._assets, self._resources, self.environ)
+        return self._loaded
+
+    @property
+    def graph(self) -> AssetGraph:
+        """The graph of all declared assets."""
+        return self.loaded.graph
+
+    def reload(self) -> None:
+        """Forget the definitions; the next question loads them anew."""
+        if self._loaded is not None and self._loaded.space is not None:
+            self._loaded.space.close()
+        self._loaded = None
+
+    # --- plan ------------------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        selection: str | Sequence[str] | None = None,
+        *,
+        partitions: str | Sequence[str] | None = None,
+        first: str | None = None,
+        last: str | None = None,
+        only: bool = False,
+        force: bool = False,
+        freshness: bool = True,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        environment: str | None = None,
+    ) -> Plan:
+        """What `materialize` with the same arguments would do, and why; writes nothing."""
+        ask = Ask(
+            selection=selections_of(selection), partitions=selections_of(partitions), first=first, last=last,
+            only=only, force=force, freshness=freshness, config=config or {},
+        )  # fmt: skip
+        return self.planned(ask, environment).plan
+
+    def planned(self, ask: Ask, environment: str | None = None) -> Planned:
+        """The plan of a request together with what it was made from."""
+        now = self.clock.now()
+        loaded = self.loaded
+        configs = loaded.configs(ask.config)
+        look = self._look(environment)
+        universe = Universe(loaded.graph, as_of=now, dynamic=look.snapshot.dynamic)
+        targets = targets_of(ask, loaded.graph, universe, self._facts(ask, environment))
+        scope = scope_of(universe, targets, only=ask.only)
+        hashes = FileHashes.load(self.settings.cache_root / "files.json")
+        if not self.settings.catalog_root.is_dir():
+            hashes.path = None  # a plan makes no folders
+        observations, new = self._observe(universe, scope, ask, look.snapshot, hashes, now)
+        snapshot = _with_observations(look.snapshot, observations)
+        basis = Basis(
+            graph=loaded.graph,
+            versions=loaded.versions(configs),
+            snapshot=snapshot,
+            as_of=now,
+            lost=self._lost(snapshot.current, scope),
+        )
+        request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
+        return Planned(
+            plan=build_plan(basis, request),
+            ask=ask,
+            basis=basis,
+            universe=universe,
+            targets=targets,
+            configs=configs,
+            new_observations=new,
+            hashes=hashes,
+            read_from_ns=int(now.timestamp() * 1e9),
+            notices=self.catalog.take_notices(),
+        )
+
+    def _look(self, environment: str | None) -> _Look:
+        name = environment or self.settings.environment
+        parents = () if name == "prod" else ("prod",)
+        return _Look(self.catalog.snapshot(name, parents=parents))
+
+    def _observe(
+        self, universe: Universe, scope: Scope, ask: Ask, snapshot: Snapshot, hashes: FileHashes, now: datetime
+    ) -> tuple[dict[str, dict[Partition, Observation]], tuple[Observation, ...]]:
+        """Observations of every source that something in scope reads, and which of them are news."""
+        sources = self.loaded.definitions.sources
+        wanted: dict[str, Sequence[Partition]] = {}
+        readers = universe.graph.ancestors(scope) if ask.only else frozenset()
+        for key in {*scope, *readers} & sources.keys():
+            subset = scope.get(key) or universe.all(key)
+            wanted[key] = (None,) if subset is None else tuple(subset)
+        seen = observe(sources, dict(sorted(wanted.items())), project=self.settings.root, hashes=hashes, now=now)
+        new: list[Observation] = []
+        for key, by_partition in seen.items():
+            for partition, found in by_partition.items():
+                before = snapshot.observations.get(key, {}).get(partition)
+                if found.error is None and before is not None and before.data_version == found.data_version:
+                    by_partition[partition] = Observation(
+                        asset=key, partition=partition, data_version=found.data_version,
+                        observed_at=before.observed_at, detail=found.detail, id=before.id,
+                    )  # fmt: skip
+                elif found.error is None:
+                    new.append(found)
+        return seen, tuple(new)
+
+    def _lost(
+        self, current: Mapping[str, Mapping[Partition, Current]], scope: Scope
+    ) -> frozenset[tuple[str, Partition]]:
+        exists = self.store.exists
+        lost: set[tuple[str, Partition]] = set()
+        for asset, subset in scope.items():
+            for partition, record in current.get(asset, {}).items():
+                if (subset is None or partition in subset) and not exists(record.uri):
+                    lost.add((asset, partition))
+        return frozenset(lost)
+
+    def _facts(self, ask: Ask, environment: str | None) -> ProjectFacts | None:
+        if not any("status:" in text or "changed:" in text for text in ask.selection):
+            return None
+        return ProjectFacts(self.planned(Ask(config=ask.config), environment).plan, self.last_failed())
+
+    def last_failed(self) -> frozenset[str]:
+        """The assets whose latest step failed."""
+        if not self.settings.catalog_root.is_dir() or not self.catalog.runs(1):
+            return frozenset()
+        rows = self.query(
+            "select asset from steps where status not in ('pending', 'running') group by asset, partition "
+            "having arg_max(status, (coalesce(finished_at, started_at), run_id)) = 'failed'"
+        )
+        return frozenset(row["asset"] for row in rows)
+
+    # --- run -------------------------------------------------------------------------------------------------
+
+    def materialize(
+        self,
+        selection: str | Sequence[str] | None = None,
+        *,
+        partitions: str | Sequence[str] | None = None,
+        first: str | None = None,
+        last: str | None = None,
+        only: bool = False,
+        force: bool = False,
+        freshness: bool = True,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        environment: str | None = None,
+        workers: int | None = None,
+        fail_fast: bool = False,
+        on_event: Sequence[Subscriber] = (),
+    ) -> RunResult:
+        """Bring what is selected up to date, and everything it needs; blocks until the run has ended.
+
+        `partitions` are keys, `first..last` or globs; `first` and `last` a range, both included. What fails is in the
+        result; only what makes a run impossible is raised. Inside an event loop use `amaterialize`.
+        """
+        ask = Ask(
+            selection=selections_of(selection), partitions=selections_of(partitions), first=first, last=last,
+            only=only, force=force, freshness=freshness, config=config or {},
+        )  # fmt: skip
+        self.recover()
+        planned = self.planned(ask, environment)
+        return self.run_planned(planned, workers=workers, fail_fast=fail_fast, on_event=on_event)
+
+    def run_planned(
+        self,
+        planned: Planned,
+        *,
+        workers: int | None = None,
+        fail_fast: bool = False,
+        on_event: Sequence[Subscriber] = (),
+        echo: Callable[[dict[str, Any]], None] | None = None,
+        notify: Callable[[str], None] = lambda _text: None,
+        parent_run: str | None = None,
+    ) -> RunResult:
+        """Carry out a plan that was made a moment ago; one without steps makes no run."""
+        if planned.plan.is_empty:
+            now = to_text(self.clock.now())
+            return mark_fresh(self, planned, now)
+        return carry_out(
+            self,
+            planned,
+            workers=workers or self.settings.worker_count,
+            fail_fast=fail_fast,
+            subscribers=tuple(on_event),
+            echo=echo,
+            notify=notify,
+            parent_run=parent_run,
+        )
+
+    async def amaterialize(self, selection: str | Sequence[str] | None = None, **options: Any) -> RunResult:
+        """`materialize` for use inside an event loop."""
+        return await asyncio.to_thread(self.materialize, selection, **options)
+
+    def recover(self) -> tuple[str, ...]:
+        """Mark runs whose process is gone as interrupted; their ids."""
+        return self.catalog.recover(is_alive, to_text(self.clock.now()))
+
+    # --- questions -------------------------------------------------------------------------------------------
+
+    def value(
+        self,
+        asset: str,
+        *,
+        partition: str | None = None,
+        as_type: Any = None,
+        at: str | datetime | None = None,
+        environment: str | None = None,
+    ) -> Any:
+        """What is published for an asset (partition), or was `at` a run id, a materialization id or an instant.
+
+        A partitioned asset without `partition` is loaded whole: the union of a frame type, or a dict by key.
+        """
+        check_assets(self.graph, [asset])
+        if partition is not None:
+            self.universe(environment).check_partition(asset, partition)
+        return load_published(self, asset, partition, as_type, at, environment)
+
+    def snapshot(self, environment: str | None = None) -> Snapshot:
+        """The catalog as it is now, for one environment."""
+        return self._look(environment).snapshot
+
+    def universe(self, environment: str | None = None) -> Universe:
+        """The asset partitions that are there now."""
+        return Universe(self.graph, as_of=self.clock.now(), dynamic=self.snapshot(environment).dynamic)
+
+    def current(self, asset: str, partition: Partition = None, *, environment: str | None = None) -> Current:
+        """The published materialization of an asset partition; ValueNotFoundError when there is none."""
+        check_assets(self.graph, [asset])
+        found = self._look(environment).snapshot.current.get(asset, {}).get(partition)
+        if found is None:
+            raise ValueNotFoundError(
+                f"`{show(asset, partition)}` was never materialized", hint=f"run `assetflow materialize {asset}`"
+            )
+        return found
+
+    def list(
+        self, selection: str | Sequence[str] | None = None, *, environment: str | None = None
+    ) -> list[AssetListing]:
+        """The selected assets (all without a selection) with their verdicts."""
+        planned = self.planned(Ask(), environment)
+        chosen = self.select(selection, environment=environment)
+        return list_assets(self.graph, planned, chosen)
+
+    def select(
+        self, selection: str | Sequence[str] | None = None, *, environment: str | None = None
+    ) -> tuple[str, ...]:
+        """The keys a selection means, ascending; all without one."""
+        ask = Ask(selection=selections_of(selection))
+        look = self._look(environment)
+        universe = Universe(self.graph, as_of=self.clock.now(), dynamic=look.snapshot.dynamic)
+        return tuple(sorted(targets_of(ask, self.graph, universe, self._facts(ask, environment))))
+
+    def query(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+        """The rows of a SQL query over the catalog (`lineage`, `materializations`, `data.<asset>`, …), as dicts."""
+        result = self.query_table(sql, params)
+        return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+
+    def query_table(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> QueryResult:
+        """The same with column names and types."""
+        self.sync_catalog()
+        return self.catalog.query(sql, params)
+
+    def lineage(
+        self, asset: str, partition: str | None = None, *, depth: int | None = None, environment: str | None = None
+    ) -> Lineage:
+        """What the published value was made from, and what was made from it."""
+        self._check_known(asset)
+        self.sync_catalog()
+        return self.catalog.lineage(asset, partition, depth=depth, environment=environment or self.settings.environment)
+
+    def history(self, asset: str, partition: str | None = None, *, limit: int | None = None) -> list[HistoryRow]:
+        """Every materialization of an asset (partition), newest first."""
+        self._check_known(asset)
+        return self.catalog.history(asset, partition, limit=limit)
+
+    def runs(self, limit: int | None = None) -> list[RunRow]:
+        """The runs, newest first; those of dead processes are marked first."""
+        self.recover()
+        return self.catalog.runs(limit)
+
+    def run(self, run_id: str) -> tuple[RunRow, list[StepRow]]:
+        """One run by its id or the beginning of one, with its steps."""
+        self.recover()
+        row = self.catalog.run(run_id)
+        return row, self.catalog.steps(row.run_id)
+
+    def rebuild_catalog(self) -> FoldReport:
+        """Make `catalog.duckdb` anew from the log."""
+        report = self.catalog.rebuild()
+        self.sync_catalog()
+        return report
+
+    def sync_catalog(self) -> FoldReport:
+        """Fold what is pending into `catalog.duckdb`, with the definitions as they are now."""
+        rows, digest = self.loaded.asset_rows(self.loaded.configs({}))
+        return self.catalog.fold(rows, digest=digest)
+
+    def _check_known(self, asset: str) -> None:
+        """An asset counts as known also when only the catalog still has it."""
+        if asset in self.graph or self.catalog.history(asset, limit=1):
+            return
+        raise UnknownAssetError(
+            f"no asset has the key `{asset}`", hint=did_you_mean(asset, self.graph.keys), asset=asset
+        )
+
+    def close(self) -> None:
+        """Let go of the catalog; the project can be used again afterwards."""
+        self.catalog.close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<assetflow project at {self.settings.root}>"
+
+
+def _with_observations(snapshot: Snapshot, seen: Mapping[str, Mapping[Partition, Observation]]) -> Snapshot:
+    return replace(snapshot, observations={**snapshot.observations, **seen}) if seen else snapshot

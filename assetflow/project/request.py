@@ -1,0 +1,109 @@
+"""From what a user asks for to what a plan is made of: selections and partition options as targets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from assetflow.errors import PartitionError, UsageError
+from assetflow.graph.graph import AssetGraph
+from assetflow.graph.selection import Facts, parse, resolve
+from assetflow.model.subset import PartitionSubset
+from assetflow.planner.scope import Scope
+from assetflow.planner.universe import Universe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What `plan` and `materialize` take: selections, partitions, and how to treat them.
+
+    `partitions` are texts as in selections after `@`; `first` and `last` a range, both included; `config` values by
+    asset and field.
+    """
+
+    selection: tuple[str, ...] = ()
+    partitions: tuple[str, ...] = ()
+    first: str | None = None
+    last: str | None = None
+    only: bool = False
+    force: bool = False
+    freshness: bool = True
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def narrows_partitions(self) -> bool:
+        """Whether partitions were asked for apart from the selection."""
+        return bool(self.partitions) or self.first is not None or self.last is not None
+
+
+def selections_of(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Selections as a tuple of texts; nothing given is everything."""
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def targets_of(ask: Ask, graph: AssetGraph, universe: Universe, facts: Facts | None) -> Scope:
+    """The asset partitions that are asked for; sources are left out, unless nothing else was named."""
+    if ask.selection:
+        named = resolve([parse(text) for text in ask.selection], graph, facts).assets
+    else:
+        named = dict.fromkeys(graph.keys)
+    targets: dict[str, PartitionSubset | None] = {}
+    for asset, terms in named.items():
+        targets[asset] = _terms(universe, asset, terms)
+    return _narrowed(ask, universe, targets) if ask.narrows_partitions else targets
+
+
+def _terms(universe: Universe, asset: str, terms: Collection[str] | None) -> PartitionSubset | None:
+    definition = universe.definition(asset)
+    if definition is None:
+        return None
+    return universe.all(asset) if terms is None else definition.parse(terms, as_of=universe.as_of)
+
+
+def _narrowed(ask: Ask, universe: Universe, targets: Scope) -> Scope:
+    """The targets limited to the partitions asked for; those without partitions stay as they are.
+
+    A key counts as unknown only when no selected asset has it: assets of one request may be cut differently.
+    """
+    narrowed: dict[str, PartitionSubset | None] = {}
+    problems: list[UsageError] = []
+    matched = False
+    for asset, subset in targets.items():
+        definition = universe.definition(asset)
+        if definition is None or subset is None:
+            narrowed[asset] = subset
+            continue
+        try:
+            wanted = (
+                definition.parse(ask.partitions, as_of=universe.as_of)
+                if ask.partitions
+                else definition.between(ask.first, ask.last, as_of=universe.as_of)
+            )
+        except UsageError as error:
+            problems.append(error)
+            continue
+        matched = True
+        narrowed[asset] = subset & wanted
+    if problems and not matched:
+        raise problems[0]
+    if not matched:
+        raise PartitionError(
+            "partitions are asked for, but nothing that is selected has any",
+            hint="leave --partition, --from and --to out, or select a partitioned asset",
+        )
+    return {asset: subset for asset, subset in narrowed.items() if subset is None or subset}
+
+
+def parse_config(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`asset.field=value` texts as values by asset and field; the last one wins, a value may hold `=`."""
+    found: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        place, equals, value = pair.partition("=")
+        asset, dot, name = place.rpartition(".")
+        if not equals or not dot or not asset or not name:
+            raise UsageError(f"-p {pair!r} is not of the form asset.field=value", hint="for example -p report.top=5")
+        found.setdefault(asset, {})[name] = value
+    return found

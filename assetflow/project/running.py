@@ -1,0 +1,207 @@
+"""Carrying out a plan in a project: the run's log, its captured output, folding beside it, and the stamp."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from assetflow import __version__
+from assetflow.define.settings import PREFIX
+from assetflow.errors import CatalogError
+from assetflow.executor.body import Worker
+from assetflow.executor.capture import Capture
+from assetflow.executor.resources import ResourcePool
+from assetflow.executor.result import RunResult
+from assetflow.executor.run import Run, RunOptions, Setting, Subscriber
+from assetflow.model.clock import to_text
+from assetflow.model.event import Event, Observed, RunStarted
+from assetflow.model.keys import materialization_id
+from assetflow.model.plan import Plan
+from assetflow.model.record import Observation, Partition, RunStatus
+from assetflow.project.process import new_run_id, this_process
+from assetflow.project.stamp import request_words, stamp_path, stats_of, write_stamp
+from assetflow.project.stamp_request import catalog_state, definition_files, source_places, until_ns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assetflow.project.project import Planned, Project
+
+
+def output_path(catalog_root: Path, run_id: str) -> Path:
+    """Where the captured output of a run's steps is kept: one JSON line per line of output."""
+    return catalog_root / "log" / "output" / f"{run_id}.jsonl"
+
+
+def carry_out(
+    project: Project,
+    planned: Planned,
+    *,
+    workers: int,
+    fail_fast: bool,
+    subscribers: tuple[Subscriber, ...],
+    echo: Callable[[dict[str, Any]], None] | None,
+    notify: Callable[[str], None],
+    parent_run: str | None,
+) -> RunResult:
+    """One run from its first log line to the fold after its last."""
+    loaded, settings = project.loaded, project.settings
+    now = project.clock.now()
+    run_id = new_run_id(now)
+    log = project.catalog.open_log(run_id)
+    planned, observed = _numbered(planned, run_id, to_text(now))
+    rows, digest = loaded.asset_rows(planned.configs)
+    capture = Capture(output_path(settings.catalog_root, run_id), project.clock, level=settings.log_level, echo=echo)
+    worker = Worker(
+        definitions=loaded.definitions,
+        store=project.store,
+        project=settings.root,
+        clock=project.clock,
+        resources=ResourcePool(loaded.definitions.resources),
+        capture=capture,
+    )
+    shown = {
+        asset: dict(planned.configs[computation.name].shown)
+        for computation in loaded.definitions.computations.values()
+        for asset in computation.assets
+    }
+    setting = Setting(
+        basis=planned.basis,
+        definitions=loaded.definitions,
+        worker=worker,
+        log=log,
+        clock=project.clock,
+        config=planned.configs,
+        config_shown=shown,
+        texts=loaded.code_texts,
+        tick=lambda: _fold_beside(project),
+        notify=notify,
+        first_materialization=len(observed),
+        preamble=observed,
+    )
+    options = RunOptions(workers=workers, fail_fast=fail_fast, subscribers=subscribers)
+    with capture.installed():
+        try:
+            result = Run(planned.plan, setting, options, _started(planned, run_id, to_text(now), parent_run)).execute()
+        finally:
+            log.close()
+    report = project.catalog.fold(rows, digest=digest)
+    for notice in report.notices:
+        notify(notice.message)
+    return result
+
+
+def _fold_beside(project: Project) -> None:
+    """Fold while the run goes on; a fold that fails is left to the end, where its error belongs to somebody."""
+    try:
+        project.catalog.fold_if_due(time.monotonic())
+    except CatalogError:
+        return
+
+
+def _started(planned: Planned, run_id: str, at: str, parent_run: str | None) -> RunStarted:
+    owner = this_process()
+    ask = planned.ask
+    options: dict[str, Any] = {
+        "partitions": list(ask.partitions), "first": ask.first, "last": ask.last, "only": ask.only,
+        "force": ask.force, "freshness": ask.freshness,
+    }  # fmt: skip
+    return RunStarted(
+        at=at,
+        run_id=run_id,
+        environment=planned.plan.environment,
+        selection=list(ask.selection),
+        options={name: value for name, value in options.items() if value not in (None, [], False)},
+        host=owner.host,
+        pid=owner.pid,
+        process_started=owner.started,
+        version=__version__,
+        steps=planned.plan.work,
+        parent_run=parent_run,
+    )
+
+
+def _numbered(planned: Planned, run_id: str, at: str) -> tuple[Planned, tuple[Event, ...]]:
+    """The new observations with ids of this run, in the snapshot and as events."""
+    observations: dict[str, dict[Partition, Observation]] = {
+        key: dict(found) for key, found in planned.basis.snapshot.observations.items()
+    }
+    events: list[Event] = []
+    order = planned.basis.snapshot.order
+    for number, observation in enumerate(planned.new_observations, start=1):
+        ident = materialization_id(run_id, number)
+        observations[observation.asset][observation.partition] = replace(observation, id=ident)
+        events.append(
+            Observed(
+                at=at, id=ident, run_id=run_id, asset=observation.asset, partition=observation.partition,
+                data_version=observation.data_version, detail=dict(observation.detail), order=order + number,
+            )
+        )  # fmt: skip
+    snapshot = replace(planned.basis.snapshot, observations=observations, order=order + len(events))
+    return replace(planned, basis=replace(planned.basis, snapshot=snapshot)), tuple(events)
+
+
+def mark_fresh(project: Project, planned: Planned, at: str) -> RunResult:
+    """The result of a request with nothing to do; leaves a stamp so that the next one is quicker."""
+    if project.settings.catalog_root.is_dir():
+        rows, digest = project.loaded.asset_rows(planned.configs)
+        if not project.catalog.is_current(digest=digest):
+            project.catalog.fold(rows, digest=digest)
+        _stamp(project, planned)
+    return RunResult(
+        run_id=None, status=RunStatus.SUCCEEDED, environment=planned.plan.environment, started_at=at, finished_at=at,
+        steps=(), fresh=planned.plan.fresh,
+        notices=tuple(notice.message for notice in planned.notices),
+    )  # fmt: skip
+
+
+def _stamp(project: Project, planned: Planned) -> None:
+    """Write down what the verdict rested on; only for requests that mean the same next time."""
+    loaded, ask = project.loaded, planned.ask
+    if loaded.space is None or ask.force or ask.config or planned.plan.notes:
+        return
+    if any(
+        declaration.source and declaration.source.path is None for declaration in loaded.definitions.sources.values()
+    ):
+        return  # a source observed by a function has to be asked every time
+    state = stats_of(catalog_state(project.settings.catalog_root))
+    if not project.catalog.is_current():
+        return
+    if project.catalog.snapshot(planned.plan.environment, assets=()).order != planned.basis.snapshot.order:
+        return
+    variables = {
+        name.removeprefix("env:")
+        for fingerprint in loaded.fingerprints.values()
+        for component in fingerprint.components
+        if (name := component.name).startswith("env:")
+    } | {name for name in project.environ if name.startswith(PREFIX)}
+    write_stamp(
+        stamp_path(
+            project.settings.cache_root,
+            request_words(
+                ask.selection,
+                partitions=ask.partitions,
+                first=ask.first,
+                last=ask.last,
+                only=ask.only,
+                freshness=ask.freshness,
+                environment=planned.plan.environment,
+            ),
+        ),
+        fresh=planned.plan.fresh,
+        targets=len(planned.targets),
+        files=[*definition_files(loaded), *source_places(loaded, planned.hashes.stats)],
+        state=state,
+        absent=loaded.space.absent(),
+        present=_objects(project, planned.plan, planned),
+        variables={name: project.environ.get(name) for name in sorted(variables)},
+        until=until_ns(planned.universe, planned.plan, planned.basis),
+        read_from_ns=planned.read_from_ns,
+    )
+
+
+def _objects(project: Project, plan: Plan, planned: Planned) -> list[Any]:
+    current = planned.basis.snapshot.current
+    return [project.store.path(record.uri) for asset in plan.verdicts for record in current.get(asset, {}).values()]

@@ -1,0 +1,154 @@
+"""The stamp: what the last verdict "everything is fresh" rested on, so that the next one is a matter of stat calls.
+
+As ninja does: nothing is loaded that did not change. A stamp belongs to one request (selection, options, environment,
+settings, interpreter) and lists every file, folder and environment variable that decided. One that differs, or a point
+in time that has passed, and the command goes the long way. Imports nothing of polars, duckdb or the project.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xxhash import xxh3_128_hexdigest
+
+from assetflow import __version__
+
+FORMAT = 2
+MARGIN_NS = 20_000_000
+"""A file changed so shortly before it was read may change again without its times telling."""
+
+Stat = list[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """`files` by path with size, times and inode; `absent` paths that must not exist; `present` ones that must.
+
+    `environment` maps variable names to a hash of their value; `until` is the instant (ns) at which time alone could
+    change the verdict.
+    """
+
+    fresh: int
+    targets: int
+    files: Mapping[str, Stat]
+    absent: Sequence[str]
+    present: Sequence[str]
+    variables: Mapping[str, str]
+    until: int | None
+
+
+def request_words(
+    selection: Sequence[str],
+    *,
+    partitions: Sequence[str],
+    first: str | None,
+    last: str | None,
+    only: bool,
+    freshness: bool,
+    environment: str,
+) -> list[str]:
+    """A request as words that a stamp is keyed by."""
+    return [json.dumps([list(selection), list(partitions), first, last, only, freshness, environment])]
+
+
+def stamp_path(folder: Path, request: Sequence[str]) -> Path:
+    """Where the stamp of a request is kept."""
+    return (
+        folder / "stamps" / f"{xxh3_128_hexdigest(json.dumps([__version__, sys.version, sys.prefix, *request]))}.json"
+    )
+
+
+def read_stamp(path: Path, environ: Mapping[str, str], now_ns: int) -> Stamp | None:
+    """The stamp of a request if everything it rests on is as it was; None otherwise."""
+    try:
+        record = json.loads(path.read_bytes())
+        if record["format"] != FORMAT:
+            return None
+        stamp = Stamp(**record["stamp"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if stamp.until is not None and now_ns >= stamp.until:
+        return None
+    if any(variable_hash(environ.get(name)) != value for name, value in stamp.variables.items()):
+        return None
+    stat = os.stat
+    try:
+        for file, recorded in stamp.files.items():
+            seen = stat(file)
+            if [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino] != recorded:
+                return None
+        for file in stamp.present:
+            stat(file)
+    except OSError:
+        return None
+    return None if any(os.path.lexists(file) for file in stamp.absent) else stamp
+
+
+def write_stamp(
+    path: Path,
+    *,
+    fresh: int,
+    targets: int,
+    files: Iterable[Path],
+    state: Mapping[str, Stat],
+    absent: Iterable[Path],
+    present: Iterable[Path],
+    variables: Mapping[str, str | None],
+    until: int | None,
+    read_from_ns: int,
+) -> bool:
+    """Keep a stamp; False when a file changed since `read_from_ns` (or just before), so that nothing can be said.
+
+    `state` are stats of the catalog's files, taken before it was read: they change with every run, also a moment ago.
+    """
+    if state != stats_of(state):
+        return False
+    stats: dict[str, Stat] = dict(state)
+    try:
+        for file in files:
+            seen = os.stat(file)
+            if max(seen.st_mtime_ns, seen.st_ctime_ns) >= read_from_ns - MARGIN_NS:
+                return False
+            stats[str(file)] = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino]
+    except OSError:
+        return False
+    stamp = {
+        "fresh": fresh,
+        "targets": targets,
+        "files": stats,
+        "absent": [str(place) for place in absent],
+        "present": [str(place) for place in present],
+        "variables": {name: variable_hash(value) for name, value in variables.items()},
+        "until": until,
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps({"format": FORMAT, "stamp": stamp}))
+        temporary.replace(path)
+    except OSError:
+        return False
+    return True
+
+
+def stats_of(places: Iterable[str]) -> dict[str, Stat]:
+    """The stat of each place; one that is not there has an empty one, which never compares as unchanged."""
+    found: dict[str, Stat] = {}
+    for place in places:
+        try:
+            seen = os.stat(place)
+        except OSError:
+            found[place] = []
+        else:
+            found[place] = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino]
+    return found
+
+
+def variable_hash(value: str | None) -> str:
+    """A hash that stands for the value of an environment variable; unset is told apart from empty."""
+    return "unset" if value is None else xxh3_128_hexdigest(value)
