@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 _UNFINISHED = """
 select x.text, r.host, r.pid, r.process_started, l.name
-from _runs r
-join _prefixes x on x.prefix = r.run
-join _logs l on l.log = r.log
-where r.run not in (select run from _run_ends)
+from inside.runs r
+join inside.prefixes x on x.prefix = r.run
+join inside.logs l on l.log = r.log
+where r.run not in (select run from inside.run_ends)
 order by x.text"""
 
 _COUNTS = """
-select s.status, count(*) from _steps s join _prefixes x on x.prefix = s.run where x.text = ? group by s.status
+select s.status, count(*) from inside.steps s join inside.prefixes x on x.prefix = s.run where x.text = ? group by s.status
 order by s.status"""
 
 
@@ -118,15 +118,21 @@ class Access:
                     hint=error.hint,
                 )
             )
-        result = self.ask(lambda r: _with_cursor(r, lambda con: reader.query(con, sql, params)))
+        try:
+            result = self.ask(lambda r: _with_cursor(r, lambda con: reader.query(con, sql, params)))
+        except duckdb.Error as error:
+            raise reader.query_error(error) from error
         return QueryResult(columns=result.columns, types=result.types, rows=result.rows, notices=tuple(notices))
 
     def write_query(self, sql: str, path: Path, *, format: str, params: Params) -> int:
         """A user's query into a file."""
         self._fold_pending()
-        return self.ask(
-            lambda r: _with_cursor(r, lambda con: reader.write_query(con, sql, path, format=format, params=params))
-        )
+        try:
+            return self.ask(
+                lambda r: _with_cursor(r, lambda con: reader.write_query(con, sql, path, format=format, params=params))
+            )
+        except duckdb.Error as error:
+            raise reader.query_error(error) from error
 
     def runs(self, limit: int | None) -> list[RunRow]:
         self._fold_pending()

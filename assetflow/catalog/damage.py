@@ -29,11 +29,13 @@ def proven(paths: Paths) -> duckdb.Error | None:
     try:
         reader = Reader(paths.database)
         try:
-            tables = reader.rows("select table_name from duckdb_tables() where database_name = 'catalog'")
-            if ("_meta",) not in tables:
+            tables = reader.rows(
+                "select table_name from duckdb_tables() where database_name = 'catalog' and schema_name = 'inside'"
+            )
+            if ("meta",) not in tables:
                 return duckdb.IOException("it holds no catalog")
             for (name,) in tables:
-                reader.rows(f'select max(columns(*)) from main."{name}"')
+                reader.rows(f'select max(columns(*)) from inside."{name}"')
         finally:
             reader.close()
     except duckdb.Error as error:

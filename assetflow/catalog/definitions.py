@@ -14,14 +14,14 @@ from assetflow.catalog.rows import AssetRow
 from assetflow.catalog.schema import Connection
 
 _ASSETS = """
-insert into _definitions by name
+insert into inside.definitions by name
 select * from read_json($path, format = 'newline_delimited', maximum_object_size = 67108864, columns = {
     asset: 'VARCHAR', "group": 'VARCHAR', kind: 'VARCHAR', code_version: 'VARCHAR', config_version: 'VARCHAR',
     partitions: 'VARCHAR', policies: 'JSON', upstreams: 'VARCHAR[]', tags: 'JSON', owners: 'VARCHAR[]',
     description: 'VARCHAR', location: 'VARCHAR'})"""
 
 _COLUMNS = """
-insert into _column_edges
+insert into inside.column_edges
 select d.asset, c[1], c[2], c[3], c[4]
 from read_json($path, format = 'newline_delimited', maximum_object_size = 67108864, columns = {
     asset: 'VARCHAR', columns: 'VARCHAR[][]'}) d, unnest(d.columns) t(c)"""
@@ -34,8 +34,8 @@ def digest_of(definitions: Sequence[AssetRow]) -> str:
 
 def replace_definitions(con: Connection, definitions: Sequence[AssetRow], *, scratch: Path) -> None:
     """Fill the tables of declared assets with exactly these rows, inside the caller's transaction."""
-    con.execute("delete from _definitions")
-    con.execute("delete from _column_edges")
+    con.execute("delete from inside.definitions")
+    con.execute("delete from inside.column_edges")
     rows = sorted(definitions, key=lambda row: row.asset)
     if not rows:
         return

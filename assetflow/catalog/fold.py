@@ -163,7 +163,7 @@ def _begin(paths: Paths, con: Connection, request: Request, *, fresh: bool, noti
             raise duckdb.IOException("it holds no catalog") from error
         schema.check_version(found, path=str(paths.database), written_by=_written_by(con))
         migrated = schema.migrate(con)
-    settings = dict(con.execute("select name, value from _settings").fetchall())
+    settings = dict(con.execute("select name, value from inside.settings").fetchall())
     if settings.get("views") != views.DIGEST:
         for statement in views.STATEMENTS:
             con.execute(statement)
@@ -194,7 +194,7 @@ def _refuse_newer(paths: Paths) -> None:
 
 
 def _written_by(con: Connection) -> str:
-    row = con.execute("select written_by from _meta order by version desc limit 1").fetchone()
+    row = con.execute("select written_by from inside.meta order by version desc limit 1").fetchone()
     return str(row[0]) if row else "unknown"
 
 
@@ -279,9 +279,9 @@ def _finish(work: _Work, paths: Paths) -> None:
             work.pending.record()
             work.changed = True
     if work.changed:
-        con.execute("delete from _settings")
+        con.execute("delete from inside.settings")
         con.execute(
-            "insert into _settings select unnest(?::varchar[]), unnest(?::varchar[])",
+            "insert into inside.settings select unnest(?::varchar[]), unnest(?::varchar[])",
             [sorted(work.settings), [work.settings[name] for name in sorted(work.settings)]],
         )
     con.execute("commit")

@@ -34,21 +34,21 @@ select m.id, m.asset, m.partition, m.run_id, m.data_version, m.code_version, m.c
 from materializations m {{where}} order by m."order" desc, m.finished_at desc, m.id desc {{limit}}"""
 
 _SOURCES = """
-    e.input_asset in (select a.asset from _assets a where a.key = $asset)
-    and e.input_asset not in (select x.asset from _materializations x)
+    e.input_asset in (select a.asset from inside.assets a where a.key = $asset)
+    and e.input_asset not in (select x.asset from inside.materializations x)
     and ($partition is null or e.input_partition in (
-        select q.partition from _partitions q where q.key = $partition))"""
+        select q.partition from inside.partitions q where q.key = $partition))"""
 
 _CURRENT_SEED = """
-select p.m from _pointers p
-join _assets a on a.asset = p.asset
-join _environments v on v.environment = p.environment
-left join _partitions q on q.partition = p.partition
+select p.m from inside.pointers p
+join inside.assets a on a.asset = p.asset
+join inside.environments v on v.environment = p.environment
+left join inside.partitions q on q.partition = p.partition
 where a.key = $asset and v.name = $environment and p.m is not null and ($partition is null or q.key = $partition)"""
 
 _ONE_SEED = f"""
 select (cast(x.prefix as bigint) << 32) | {id_number("$materialization")} as m
-from _prefixes x where x.text = {id_prefix("$materialization")}"""
+from inside.prefixes x where x.text = {id_prefix("$materialization")}"""
 
 
 def _limit(limit: int | None) -> str:

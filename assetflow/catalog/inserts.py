@@ -9,23 +9,23 @@ def _m(text: str, prefix: str) -> str:
     return f"((cast({prefix}.prefix as bigint) << 32) | number_of({text}))"
 
 
-_RUN = "join _prefixes r on r.text = s.run_id"
-_ASSET = "join _assets a on a.key = s.asset left join _partitions p on p.key = s.partition"
+_RUN = "join inside.prefixes r on r.text = s.run_id"
+_ASSET = "join inside.assets a on a.key = s.asset left join inside.partitions p on p.key = s.partition"
 _PART = "coalesce(p.partition, 0)"
 
 _RUN_STARTED = f"""
-insert into _runs
+insert into inside.runs
 select r.prefix, s._l, v.environment, s.selection, s.options, s.host, s.pid, s.process_started, s.version, s.steps,
     s.parent_run, s.at
-from _stage s {_RUN} join _environments v on v.name = s.environment
+from _stage s {_RUN} join inside.environments v on v.name = s.environment
 where s.kind = 'run_started'"""
 
 _RUN_FINISHED = f"""
-insert into _run_ends
+insert into inside.run_ends
 select r.prefix, s.status, s.at, s.counts, s.error ->> '$' from _stage s {_RUN} where s.kind = 'run_finished'"""
 
 _STEP_STARTED = f"""
-insert into _step_starts
+insert into inside.step_starts
 select r.prefix, s.step, a.asset, {_PART}, s.attempt, s.at
 from _stage s {_RUN} {_ASSET}
 where s.kind = 'step_started' and not exists (
@@ -34,11 +34,11 @@ where s.kind = 'step_started' and not exists (
 
 # Order of folding must not matter, so a start is also taken out when its end was folded before it.
 _STARTS_ENDED = """
-delete from _step_starts b using _steps s
+delete from inside.step_starts b using inside.steps s
 where s.run = b.run and s.step = b.step and s.asset = b.asset and s.partition = b.partition"""
 
 _MADE = f"""
-insert into _materializations
+insert into inside.materializations
 select {_m("s.x.id", "i")} as m, a.asset, {_PART}, v.environment, s.x.data_version, s.x.code_version, s.x.config,
     coalesce(s.x.config_version, ''), s.x.input_fingerprint,
     array_to_string(list_sort(list_distinct(
@@ -46,36 +46,36 @@ select {_m("s.x.id", "i")} as m, a.asset, {_PART}, v.environment, s.x.data_versi
     s.x.uri, s.x.format, s.x.rows, s.x.bytes, s.x.schema, s.x.column_versions, s.x.payload, s.x.metadata,
     s.x.packages, s.seconds, s.started_at, s.at, s."order"
 from _made s {_ASSET}
-join _prefixes i on i.text = prefix_of(s.x.id)
-left join _environments v on v.name = s.environment
-where not exists (select 1 from _materializations k where k.m = {_m("s.x.id", "i")})
+join inside.prefixes i on i.text = prefix_of(s.x.id)
+left join inside.environments v on v.name = s.environment
+where not exists (select 1 from inside.materializations k where k.m = {_m("s.x.id", "i")})
 qualify row_number() over (partition by m order by s._l, s._o) = 1
 order by m"""
 
 # The version read is that of the materialization read, as a rule: then its number says it all.
 _EDGES = f"""
-insert into _edges
+insert into inside.edges
 with input as materialized (
     select {_m("s.id", "i")} as m, a.asset, {_PART} as partition, {_m("s.input_id", "j")} as input_m, s.data_version
     from _inputs s {_ASSET}
-    join _prefixes i on i.text = prefix_of(s.id)
-    left join _prefixes j on j.text = prefix_of(s.input_id))
+    join inside.prefixes i on i.text = prefix_of(s.id)
+    left join inside.prefixes j on j.text = prefix_of(s.input_id))
 select n.m, n.asset, n.partition, n.input_m, case when k.data_version = n.data_version then null else n.data_version end
 from input n
-left join _materializations k on k.m = n.input_m
-where not exists (select 1 from _edges o where o.m = n.m)
+left join inside.materializations k on k.m = n.input_m
+where not exists (select 1 from inside.edges o where o.m = n.m)
 order by n.m, n.asset, n.partition"""
 
 _STEP_FINISHED = f"""
-insert into _steps
+insert into inside.steps
 select r.prefix, s.step, a.asset, {_PART}, s.status, s.attempts, s.seconds, s.started_at, s.at, s.causes, s.error,
     s.caused_by, {_m("coalesce(s.published, s.materialization ->> '$.id')", "i")}
 from _stage s {_RUN} {_ASSET}
-left join _prefixes i on i.text = prefix_of(coalesce(s.published, s.materialization ->> '$.id'))
+left join inside.prefixes i on i.text = prefix_of(coalesce(s.published, s.materialization ->> '$.id'))
 where s.kind = 'step_finished'"""
 
 _ATTEMPT_FINISHED = f"""
-insert into _attempts
+insert into inside.attempts
 select r.prefix, s.step, a.asset, {_PART}, s.attempt, s.status, s.started_at, s.seconds, s.error
 from _stage s {_RUN} {_ASSET} where s.kind = 'attempt_finished'"""
 
@@ -84,10 +84,10 @@ create or replace temp table _moved as
 select v.environment, a.asset, {_PART} as partition, {_m("s.id", "i")} as m, s."order", s.at as moved_at, s.reason,
     coalesce(s.id, '') as id
 from _moves s {_ASSET}
-join _environments v on v.name = s.environment
-left join _prefixes i on i.text = prefix_of(s.id)"""
+join inside.environments v on v.name = s.environment
+left join inside.prefixes i on i.text = prefix_of(s.id)"""
 
-_PUBLICATIONS = "insert into _publications select * exclude (id) from _moved order by moved_at"
+_PUBLICATIONS = "insert into inside.publications select * exclude (id) from _moved order by moved_at"
 
 _WINNERS = """
 create or replace temp table _winners as
@@ -97,61 +97,61 @@ with best as (
         partition by environment, asset, partition order by "order" desc, moved_at desc, id desc) = 1)
 select b.environment, b.asset, b.partition, b.m, b."order", b.moved_at
 from best b
-left join _pointers p on p.environment = b.environment and p.asset = b.asset and p.partition = b.partition
-left join _prefixes x on x.prefix = p.m >> 32
+left join inside.pointers p on p.environment = b.environment and p.asset = b.asset and p.partition = b.partition
+left join inside.prefixes x on x.prefix = p.m >> 32
 where p.asset is null
    or (b."order", b.moved_at, b.id) > (p."order", p.moved_at, coalesce(
        case when (p.m & 4294967295) = 4294967295 then x.text else x.text || '.' || (p.m & 4294967295) end, ''))"""
 
 _POINTERS = (
-    """delete from _pointers p using _winners w
+    """delete from inside.pointers p using _winners w
        where w.environment = p.environment and w.asset = p.asset and w.partition = p.partition""",
-    "insert into _pointers select * from _winners order by environment, asset, partition",
+    "insert into inside.pointers select * from _winners order by environment, asset, partition",
 )
 
 _OBSERVED = f"""
-insert into _observations
+insert into inside.observations
 select s.id, r.prefix, a.asset, {_PART}, s.data_version, s.detail, s."order", s.at
-from _stage s left join _prefixes r on r.text = s.run_id {_ASSET} where s.kind = 'observed'"""
+from _stage s left join inside.prefixes r on r.text = s.run_id {_ASSET} where s.kind = 'observed'"""
 
 _EMITTED = f"""
-insert into _events
+insert into inside.events
 select s.id, r.prefix, s.step, a.asset, {_PART}, s.event_type, s.key, s.payload, s.at
 from _stage s {_RUN} {_ASSET} where s.kind = 'emitted'"""
 
 _CHECKED = f"""
-insert into _checks
+insert into inside.checks
 select s.id, r.prefix, a.asset, {_PART}, {_m("(s.materialization ->> '$')", "i")}, s."check", s.passed, s.severity,
     s.message, s.metadata, s.at
 from _stage s {_RUN} {_ASSET}
-left join _prefixes i on i.text = prefix_of(s.materialization ->> '$')
+left join inside.prefixes i on i.text = prefix_of(s.materialization ->> '$')
 where s.kind = 'checked'"""
 
 _PARTITIONS_CHANGED = """
-insert into _dynamic
+insert into inside.dynamic
 select s.definition, s._l, s._o, s.added, s.removed, s.at from _stage s where s.kind = 'partitions_changed'"""
 
 _CODE_RECORDED = (
     """create or replace temp table _coded as
        select a.asset, s.code_version, s.components, s.packages, s.texts, s.at as recorded_at
-       from _stage s join _assets a on a.key = s.asset where s.kind = 'code_recorded'""",
-    """insert into _code_components
+       from _stage s join inside.assets a on a.key = s.asset where s.kind = 'code_recorded'""",
+    """insert into inside.code_components
        with pair as (select asset, code_version, unnest(components) as c from _coded)
        select distinct asset, code_version, c[1], c[2] from pair
-       except select * from _code_components order by 1, 2, 3""",
-    """insert into _code_texts
+       except select * from inside.code_components order by 1, 2, 3""",
+    """insert into inside.code_texts
        with text as (select unnest(map_entries(texts)) as e from _coded)
        select e.key, min(e.value) from text
-       where e.key not in (select hash from _code_texts) group by e.key order by e.key""",
+       where e.key not in (select hash from inside.code_texts) group by e.key order by e.key""",
     # the earliest recording stands, whichever is folded first
     """create or replace temp table _code_new as
        select asset, code_version, arg_min(packages, recorded_at) as packages, min(recorded_at) as recorded_at
        from (select asset, code_version, packages, recorded_at from _coded
-             union all select k.* from _code k semi join _coded c
+             union all select k.* from inside.code k semi join _coded c
                on c.asset = k.asset and c.code_version = k.code_version)
        group by asset, code_version""",
-    "delete from _code k using _code_new n where n.asset = k.asset and n.code_version = k.code_version",
-    "insert into _code select * from _code_new order by asset, code_version",
+    "delete from inside.code k using _code_new n where n.asset = k.asset and n.code_version = k.code_version",
+    "insert into inside.code select * from _code_new order by asset, code_version",
 )
 
 _PUBLISH = (_MOVED, _PUBLICATIONS, _WINNERS, *_POINTERS)

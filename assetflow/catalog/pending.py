@@ -33,10 +33,10 @@ class Pending:
     notices: list[Notice] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for number, name, size in self.con.execute("select log, name, size from _logs").fetchall():
+        for number, name, size in self.con.execute("select log, name, size from inside.logs").fetchall():
             self.numbers[name] = number
             self.folded[name] = size
-        self.known_segments = {row[0] for row in self.con.execute("select name from _segments").fetchall()}
+        self.known_segments = {row[0] for row in self.con.execute("select name from inside.segments").fetchall()}
 
     def lines(self) -> Iterator[Line]:
         """Every line that is not folded, segments first, each exactly once."""
@@ -140,13 +140,13 @@ class Pending:
 
     def record(self) -> None:
         """Write to the catalog how far every log was read."""
-        self.con.execute("delete from _logs")
+        self.con.execute("delete from inside.logs")
         rows = sorted((number, name, self.folded.get(name, 0)) for name, number in self.numbers.items())
         if rows:
             self.con.execute(
-                "insert into _logs select unnest($n::integer[]), unnest($t::varchar[]), unnest($s::bigint[])",
+                "insert into inside.logs select unnest($n::integer[]), unnest($t::varchar[]), unnest($s::bigint[])",
                 {"n": [r[0] for r in rows], "t": [r[1] for r in rows], "s": [r[2] for r in rows]},
             )
-        self.con.execute("delete from _segments")
+        self.con.execute("delete from inside.segments")
         if self.known_segments:
-            self.con.execute("insert into _segments select unnest(?::varchar[])", [sorted(self.known_segments)])
+            self.con.execute("insert into inside.segments select unnest(?::varchar[])", [sorted(self.known_segments)])

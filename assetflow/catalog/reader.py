@@ -117,6 +117,8 @@ def write_query(con: Connection, sql: str, path: Path, *, format: str, params: P
             con.execute(f"copy ({body}\n) to {literal(str(temporary))} ({options})", params or None)
             row = con.fetchone()
             replace(temporary, path)
+    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException):
+        raise
     except duckdb.Error as error:
         raise query_error(error) from error
     finally:

@@ -1,5 +1,6 @@
 """The tables inside `catalog.duckdb`, their version, and the way from an older version to this one.
 
+The tables stand in the schema `inside` and may change from version to version; the views in `main` are stable.
 Inside, everything is an integer: assets, partitions (0: none), environments, and a materialization is its run's number
 shifted left by 32 plus its own number within the run; the views give the texts back. No table has an index: DuckDB's
 cost crash safety, and the questions asked here are scans.
@@ -23,62 +24,63 @@ else:
 Migration = Callable[[Connection], None]
 
 TABLES = """
-create table _meta(version integer, written_by varchar);
-create table _settings(name varchar, value varchar);
-create table _logs(log integer, name varchar, size bigint);
-create table _segments(name varchar);
+create schema inside;
+create table inside.meta(version integer, written_by varchar);
+create table inside.settings(name varchar, value varchar);
+create table inside.logs(log integer, name varchar, size bigint);
+create table inside.segments(name varchar);
 
-create table _assets(asset integer, key varchar);
-create table _partitions(partition integer, key varchar);
-create table _environments(environment integer, name varchar);
-create table _prefixes(prefix integer, text varchar);
+create table inside.assets(asset integer, key varchar);
+create table inside.partitions(partition integer, key varchar);
+create table inside.environments(environment integer, name varchar);
+create table inside.prefixes(prefix integer, text varchar);
 
-create table _runs(
+create table inside.runs(
     run integer, log integer, environment integer, selection json, options json, host varchar, pid bigint,
     process_started varchar, version varchar, steps integer, parent_run varchar, started_at timestamp);
-create table _run_ends(run integer, status varchar, finished_at timestamp, counts json, error varchar);
-create table _step_starts(
+create table inside.run_ends(run integer, status varchar, finished_at timestamp, counts json, error varchar);
+create table inside.step_starts(
     run integer, step integer, asset integer, partition integer, attempt integer, started_at timestamp);
-create table _steps(
+create table inside.steps(
     run integer, step integer, asset integer, partition integer, status varchar, attempts integer, seconds double,
     started_at timestamp, finished_at timestamp, causes json, error json, caused_by varchar, m bigint);
-create table _attempts(
+create table inside.attempts(
     run integer, step integer, asset integer, partition integer, attempt integer, status varchar,
     started_at timestamp, seconds double, error json);
 
-create table _materializations(
+create table inside.materializations(
     m bigint, asset integer, partition integer, environment integer, data_version varchar, code_version varchar,
     config json, config_version varchar, input_fingerprint varchar, dependencies varchar, uri varchar,
     format varchar, "rows" bigint, bytes bigint, "schema" json, column_versions json, payload json, metadata json,
     packages json, seconds double, started_at timestamp, finished_at timestamp, "order" bigint);
-create table _edges(
+create table inside.edges(
     m bigint, input_asset integer, input_partition integer, input_m bigint, input_data_version varchar);
-create table _publications(
+create table inside.publications(
     environment integer, asset integer, partition integer, m bigint, "order" bigint, moved_at timestamp,
     reason varchar);
-create table _pointers(
+create table inside.pointers(
     environment integer, asset integer, partition integer, m bigint, "order" bigint, moved_at timestamp);
 
-create table _observations(
+create table inside.observations(
     id varchar, run integer, asset integer, partition integer, data_version varchar, detail json, "order" bigint,
     observed_at timestamp);
-create table _events(
+create table inside.events(
     id varchar, run integer, step integer, asset integer, partition integer, event_type varchar, key varchar,
     payload json, emitted_at timestamp);
-create table _checks(
+create table inside.checks(
     id varchar, run integer, asset integer, partition integer, m bigint, name varchar, passed boolean,
     severity varchar, message varchar, metadata json, checked_at timestamp);
-create table _dynamic(
+create table inside.dynamic(
     definition varchar, log integer, position bigint, added varchar[], removed varchar[], changed_at timestamp);
 
-create table _code(asset integer, code_version varchar, packages json, recorded_at timestamp);
-create table _code_components(asset integer, code_version varchar, component varchar, hash varchar);
-create table _code_texts(hash varchar, text varchar);
+create table inside.code(asset integer, code_version varchar, packages json, recorded_at timestamp);
+create table inside.code_components(asset integer, code_version varchar, component varchar, hash varchar);
+create table inside.code_texts(hash varchar, text varchar);
 
-create table _definitions(
+create table inside.definitions(
     asset varchar, "group" varchar, kind varchar, code_version varchar, config_version varchar, partitions varchar,
     policies json, upstreams varchar[], tags json, owners varchar[], description varchar, location varchar);
-create table _column_edges(
+create table inside.column_edges(
     asset varchar, "column" varchar, input_asset varchar, input_column varchar, kind varchar);
 """
 
@@ -94,12 +96,12 @@ def schema_version(migrations: Sequence[Migration] = MIGRATIONS) -> int:
 def create(con: Connection, *, written_by: str) -> None:
     """Make the tables in an empty database."""
     con.execute(TABLES)
-    con.execute("insert into _meta values (?, ?)", [schema_version(), written_by])
+    con.execute("insert into inside.meta values (?, ?)", [schema_version(), written_by])
 
 
 def version_of(con: Connection) -> int:
     """The version a database holds; duckdb.Error when it is no catalog."""
-    row = con.execute("select max(version) from _meta").fetchone()
+    row = con.execute("select max(version) from inside.meta").fetchone()
     if row is None or row[0] is None:
         return 0
     return int(row[0])
@@ -126,5 +128,5 @@ def migrate(con: Connection, *, migrations: Sequence[Migration] = MIGRATIONS) ->
         return False
     for step in migrations[found - 1 :]:
         step(con)
-    con.execute("update _meta set version = ?", [schema_version(migrations)])
+    con.execute("update inside.meta set version = ?", [schema_version(migrations)])
     return True

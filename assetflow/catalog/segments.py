@@ -25,9 +25,9 @@ _SEPARATOR = "\x01"
 """Stands between the fields of the temporary file: JSON text never holds it raw."""
 
 _ENDED = """
-select l.name, l.size from _logs l
+select l.name, l.size from inside.logs l
 where not exists (
-    select 1 from _runs r anti join _run_ends e on e.run = r.run where r.log = l.log)
+    select 1 from inside.runs r anti join inside.run_ends e on e.run = r.run where r.log = l.log)
 order by l.name"""
 
 

@@ -19,12 +19,12 @@ _CURRENT = f"""
 
 _POINTERS = f"""
 select a.key, q.key, {_CURRENT.format(order='p."order"')}
-from _pointers p
-join _environments v on v.environment = p.environment and v.name = $environment
-join _assets a on a.asset = p.asset
-left join _partitions q on q.partition = p.partition
-left join _materializations m on m.m = p.m
-left join _prefixes x on x.prefix = p.m >> 32
+from inside.pointers p
+join inside.environments v on v.environment = p.environment and v.name = $environment
+join inside.assets a on a.asset = p.asset
+left join inside.partitions q on q.partition = p.partition
+left join inside.materializations m on m.m = p.m
+left join inside.prefixes x on x.prefix = p.m >> 32
 where $assets is null or a.key in (select unnest($assets))
 order by p.asset, p.partition"""
 
@@ -32,46 +32,46 @@ _OBSERVATIONS = f"""
 with latest as (
     select asset, partition, max(struct_pack(o := "order", w := observed_at, i := id, v := data_version,
         d := cast(detail as varchar))) as b
-    from _observations group by asset, partition)
+    from inside.observations group by asset, partition)
 select a.key, q.key, b.v, {_TIME.format("b.w")}, b.d, b.i
 from latest l
-join _assets a on a.asset = l.asset
-left join _partitions q on q.partition = l.partition
+join inside.assets a on a.asset = l.asset
+left join inside.partitions q on q.partition = l.partition
 where $assets is null or a.key in (select unnest($assets))
 order by a.key, q.key nulls first"""
 
 _DYNAMIC = """
 select d.definition, d.added, d.removed
-from _dynamic d join _logs l on l.log = d.log
+from inside.dynamic d join inside.logs l on l.log = d.log
 order by d.changed_at, l.name, d.position"""
 
 _ORDER = """
-select greatest(0, (select max("order") from _publications), (select max("order") from _materializations),
-    (select max("order") from _observations))"""
+select greatest(0, (select max("order") from inside.publications), (select max("order") from inside.materializations),
+    (select max("order") from inside.observations))"""
 
 _EDGES = f"""
 with asked as (
     select i.id, (cast(x.prefix as bigint) << 32) | {id_number("i.id")} as m
-    from (select unnest($ids) as id) i join _prefixes x on x.text = {id_prefix("i.id")})
+    from (select unnest($ids) as id) i join inside.prefixes x on x.text = {id_prefix("i.id")})
 select k.id, a.key, q.key, {id_text("e.input_m", "x")}, coalesce(e.input_data_version, i.data_version)
 from asked k
-join _edges e on e.m = k.m
-join _assets a on a.asset = e.input_asset
-left join _partitions q on q.partition = e.input_partition
-left join _prefixes x on x.prefix = e.input_m >> 32
-left join _materializations i on i.m = e.input_m
+join inside.edges e on e.m = k.m
+join inside.assets a on a.asset = e.input_asset
+left join inside.partitions q on q.partition = e.input_partition
+left join inside.prefixes x on x.prefix = e.input_m >> 32
+left join inside.materializations i on i.m = e.input_m
 order by k.id, a.key, e.input_partition"""
 
 _KNOWN_CODE = """
 select distinct a.key, m.code_version, m.config_version
-from _materializations m join _assets a on a.asset = m.asset"""
+from inside.materializations m join inside.assets a on a.asset = m.asset"""
 
 _REUSABLE = f"""
 select q.key, {_CURRENT.format(order='m."order"')}
-from _materializations m
-left join _partitions q on q.partition = m.partition
-join _prefixes x on x.prefix = m.m >> 32
-where m.asset = (select asset from _assets where key = ?) and m.code_version = ? and m.config_version = ?
+from inside.materializations m
+left join inside.partitions q on q.partition = m.partition
+join inside.prefixes x on x.prefix = m.m >> 32
+where m.asset = (select asset from inside.assets where key = ?) and m.code_version = ? and m.config_version = ?
 order by m."order", m.finished_at, {id_text("m.m", "x")}"""
 
 

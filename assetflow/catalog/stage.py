@@ -78,11 +78,16 @@ from (select distinct t from ({source}) where t is not null) n anti join {table}
 """
 
 _TEXTS: tuple[tuple[str, str, str, str], ...] = (
-    ("_assets", "asset", "key", "select asset as t from _stage union all select asset from _inputs"),
-    ("_partitions", "partition", "key", "select partition as t from _stage union all select partition from _inputs"),
-    ("_environments", "environment", "name", "select environment as t from _stage"),
+    ("inside.assets", "asset", "key", "select asset as t from _stage union all select asset from _inputs"),
     (
-        "_prefixes",
+        "inside.partitions",
+        "partition",
+        "key",
+        "select partition as t from _stage union all select partition from _inputs",
+    ),
+    ("inside.environments", "environment", "name", "select environment as t from _stage"),
+    (
+        "inside.prefixes",
         "prefix",
         "text",
         """select run_id as t from _stage

@@ -15,19 +15,19 @@ ENVIRONMENT = "prod"
 
 _FILES = """
 select a.key, q.key, m.uri, m.schema
-from _pointers p
-join _environments v on v.environment = p.environment and v.name = ?
-join _assets a on a.asset = p.asset
-join _materializations m on m.m = p.m and m.format = 'parquet'
-left join _partitions q on q.partition = p.partition
+from inside.pointers p
+join inside.environments v on v.environment = p.environment and v.name = ?
+join inside.assets a on a.asset = p.asset
+join inside.materializations m on m.m = p.m and m.format = 'parquet'
+left join inside.partitions q on q.partition = p.partition
 where a.asset in (select unnest(?::integer[]))
 order by a.key, q.key nulls first, p.partition"""
 
 _TOUCHED = """
 select distinct w.asset from _winners w
-join _environments v on v.environment = w.environment and v.name = ?
-left join _materializations m on m.m = w.m
-left join _assets a on a.asset = w.asset
+join inside.environments v on v.environment = w.environment and v.name = ?
+left join inside.materializations m on m.m = w.m
+left join inside.assets a on a.asset = w.asset
 where m.format = 'parquet' or a.key in (select view_name from duckdb_views() where schema_name = 'data')"""
 
 
@@ -38,7 +38,7 @@ def touched(con: Connection) -> set[int]:
 
 def every(con: Connection) -> set[int]:
     """The numbers of all assets that may have a view."""
-    return {row[0] for row in con.execute("select asset from _assets").fetchall()}
+    return {row[0] for row in con.execute("select asset from inside.assets").fetchall()}
 
 
 def refresh(con: Connection, assets: Iterable[int], *, store_root: Path) -> list[Notice]:
@@ -52,7 +52,9 @@ def refresh(con: Connection, assets: Iterable[int], *, store_root: Path) -> list
     existing = {
         row[0] for row in con.execute("select view_name from duckdb_views() where schema_name = 'data'").fetchall()
     }
-    names = con.execute("select key from _assets where asset in (select unnest(?::integer[]))", [numbers]).fetchall()
+    names = con.execute(
+        "select key from inside.assets where asset in (select unnest(?::integer[]))", [numbers]
+    ).fetchall()
     for (name,) in names:
         if name in existing and name not in files:
             con.execute(f"drop view data.{quoted(name)}")

@@ -1,7 +1,7 @@
 """The documented views and macros of `catalog.duckdb`, as SQL over its tables.
 
-Times are timestamps in UTC. Names of tables are written without schema, so that the views also work where the file is
-attached under another name.
+Times are timestamps in UTC. No name says which database it is in, so that the views also work where the file is attached under
+another name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _WHOLE = (1 << 32) - 1
 
 
 def id_text(m: str, prefix: str) -> str:
-    """SQL for the text of the materialization number `m`, its row of `_prefixes` being named `prefix`."""
+    """SQL for the text of the materialization number `m`, its row of `inside.prefixes` being named `prefix`."""
     number = f"({m} & {_WHOLE})"
     return f"case when {number} = {_WHOLE} then {prefix}.text else {prefix}.text || '.' || {number} end"
 
@@ -25,11 +25,11 @@ def id_number(text: str) -> str:
 
 
 def id_prefix(text: str) -> str:
-    """SQL for the part of an id text that `_prefixes` holds: the run's id, or all of an id of another form."""
+    """SQL for the part of an id text that `inside.prefixes` holds: the run's id, or all of an id of another form."""
     return f"regexp_replace({text}, '\\.(0|[1-9][0-9]{{0,8}})$', '')"
 
 
-_PARTITION = "left join _partitions {0} on {0}.partition = {1}"
+_PARTITION = "left join inside.partitions {0} on {0}.partition = {1}"
 
 _LINEAGE_COLUMNS = f"""
     {id_text("e.m", "ep")} as materialization, ea.key as asset, eq.key as partition, em.data_version as data_version,
@@ -37,14 +37,14 @@ _LINEAGE_COLUMNS = f"""
     coalesce(e.input_data_version, im.data_version) as input_data_version"""
 
 _LINEAGE_JOINS = """
-    join _materializations em on em.m = e.m
-    join _prefixes ep on ep.prefix = e.m >> 32
-    join _assets ea on ea.asset = em.asset
-    left join _partitions eq on eq.partition = em.partition
-    join _assets ia on ia.asset = e.input_asset
-    left join _partitions iq on iq.partition = e.input_partition
-    left join _prefixes ip on ip.prefix = e.input_m >> 32
-    left join _materializations im on im.m = e.input_m"""
+    join inside.materializations em on em.m = e.m
+    join inside.prefixes ep on ep.prefix = e.m >> 32
+    join inside.assets ea on ea.asset = em.asset
+    left join inside.partitions eq on eq.partition = em.partition
+    join inside.assets ia on ia.asset = e.input_asset
+    left join inside.partitions iq on iq.partition = e.input_partition
+    left join inside.prefixes ip on ip.prefix = e.input_m >> 32
+    left join inside.materializations im on im.m = e.input_m"""
 
 
 def upstream_sql(seed: str, *, limit: str = "null") -> str:
@@ -58,11 +58,11 @@ closure(m, depth) using key (m) as (
     select seed.m, 0 from seed
     union
     select distinct e.input_m, c.depth + 1
-    from closure c join _edges e on e.m = c.m
+    from closure c join inside.edges e on e.m = c.m
     where e.input_m is not null and ({limit} is null or c.depth + 1 < {limit})
       and not exists (select 1 from recurring.closure r where r.m = e.input_m))
 select {_LINEAGE_COLUMNS}, c.depth + 1 as depth
-from closure c join _edges e on e.m = c.m {_LINEAGE_JOINS}"""
+from closure c join inside.edges e on e.m = c.m {_LINEAGE_JOINS}"""
 
 
 def downstream_sql(seed: str, *, sources: str, limit: str = "null") -> str:
@@ -72,160 +72,160 @@ def downstream_sql(seed: str, *, sources: str, limit: str = "null") -> str:
     """
     return f"""
 with recursive seed as materialized ({seed}),
-direct as materialized (select distinct e.m from _edges e where {sources}),
+direct as materialized (select distinct e.m from inside.edges e where {sources}),
 closure(m, depth) using key (m) as (
     (select seed.m, 0 from seed union all select direct.m, 1 from direct where {limit} is null or 1 < {limit})
     union
     select distinct e.m, c.depth + 1
-    from closure c join _edges e on e.input_m = c.m
+    from closure c join inside.edges e on e.input_m = c.m
     where ({limit} is null or c.depth + 1 < {limit})
       and not exists (select 1 from recurring.closure r where r.m = e.m)),
 found as (
     select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, c.depth + 1 as depth
-    from closure c join _edges e on e.input_m = c.m
+    from closure c join inside.edges e on e.input_m = c.m
     union all
-    select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, 1 from _edges e where {sources})
+    select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, 1 from inside.edges e where {sources})
 select {_LINEAGE_COLUMNS}, e.depth as depth,
-    exists (select 1 from _pointers p where p.m = e.m) as is_current
+    exists (select 1 from inside.pointers p where p.m = e.m) as is_current
 from found e {_LINEAGE_JOINS}"""
 
 
 _SEED = """
-    select p.m from _pointers p
-    join _assets a on a.asset = p.asset
-    join _environments v on v.environment = p.environment
-    left join _partitions q on q.partition = p.partition
+    select p.m from inside.pointers p
+    join inside.assets a on a.asset = p.asset
+    join inside.environments v on v.environment = p.environment
+    left join inside.partitions q on q.partition = p.partition
     where a.key = asset and v.name = environment and p.m is not null and (partition is null or q.key = partition)"""
 
 # An observed source has no materialization: whatever recorded a read of it is where its downstream begins.
 _SOURCES = """
-    e.input_asset in (select a.asset from _assets a where a.key = asset)
-    and e.input_asset not in (select x.asset from _materializations x)
-    and (partition is null or e.input_partition in (select q.partition from _partitions q where q.key = partition))"""
+    e.input_asset in (select a.asset from inside.assets a where a.key = asset)
+    and e.input_asset not in (select x.asset from inside.materializations x)
+    and (partition is null or e.input_partition in (select q.partition from inside.partitions q where q.key = partition))"""
 
 _CURRENT = f"""
 select v.name as environment, a.key as asset, q.key as partition, {id_text("p.m", "x")} as materialization,
     m.data_version, m.code_version, m.config_version, m.input_fingerprint, m.finished_at as materialized_at,
     x.text as run_id, m.uri, m.format, m.rows, m.bytes, p.moved_at as published_at
 from {{pointers}} p
-join _environments v on v.environment = p.environment
-join _assets a on a.asset = p.asset
-left join _partitions q on q.partition = p.partition
-join _materializations m on m.m = p.m
-join _prefixes x on x.prefix = p.m >> 32"""
+join inside.environments v on v.environment = p.environment
+join inside.assets a on a.asset = p.asset
+left join inside.partitions q on q.partition = p.partition
+join inside.materializations m on m.m = p.m
+join inside.prefixes x on x.prefix = p.m >> 32"""
 
 _AS_OF = f"""(
     select t.environment, t.asset, t.partition,
         arg_max(struct_pack(m := t.m),
             struct_pack(o := t."order", w := t.moved_at, i := coalesce({id_text("t.m", "y")}, ''))).m as m,
         max(t.moved_at) as moved_at
-    from _publications t left join _prefixes y on y.prefix = t.m >> 32
+    from inside.publications t left join inside.prefixes y on y.prefix = t.m >> 32
     where t.moved_at <= cast("timestamp" as timestamp)
     group by all)"""
 
 VIEWS: dict[str, str] = {
     "assets": """
         select d.asset, d."group", d.kind, d.code_version, d.config_version, d.partitions, d.policies, d.upstreams,
-            d.tags, d.owners, d.description, d.location from _definitions d""",
-    "asset_partitions": _CURRENT.format(pointers="_pointers"),
+            d.tags, d.owners, d.description, d.location from inside.definitions d""",
+    "asset_partitions": _CURRENT.format(pointers="inside.pointers"),
     "materializations": f"""
         select {id_text("m.m", "x")} as id, a.key as asset, q.key as partition, x.text as run_id,
             v.name as environment, m.data_version, m.code_version, m.config, m.config_version, m.input_fingerprint,
             m.uri, m.format, m.rows, m.bytes, m.seconds, m.started_at, m.finished_at, m.metadata, m.schema,
             m.column_versions, m.payload, m.packages, m."order"
-        from _materializations m
-        join _prefixes x on x.prefix = m.m >> 32
-        join _assets a on a.asset = m.asset
-        left join _partitions q on q.partition = m.partition
-        left join _environments v on v.environment = m.environment""",
-    "lineage": f"select {_LINEAGE_COLUMNS} from _edges e {_LINEAGE_JOINS}",
-    "column_lineage": 'select c.asset, c."column", c.input_asset, c.input_column, c.kind from _column_edges c',
+        from inside.materializations m
+        join inside.prefixes x on x.prefix = m.m >> 32
+        join inside.assets a on a.asset = m.asset
+        left join inside.partitions q on q.partition = m.partition
+        left join inside.environments v on v.environment = m.environment""",
+    "lineage": f"select {_LINEAGE_COLUMNS} from inside.edges e {_LINEAGE_JOINS}",
+    "column_lineage": 'select c.asset, c."column", c.input_asset, c.input_column, c.kind from inside.column_edges c',
     "runs": """
         select x.text as run_id, v.name as environment, coalesce(e.status, 'running') as status, r.selection,
             r.options, r.started_at, e.finished_at, r.host, r.pid, r.process_started, r.version, r.steps,
             r.parent_run, coalesce(e.counts, '{}') as counts, e.error
-        from _runs r
-        join _prefixes x on x.prefix = r.run
-        join _environments v on v.environment = r.environment
+        from inside.runs r
+        join inside.prefixes x on x.prefix = r.run
+        join inside.environments v on v.environment = r.environment
         left join (
             select n.run, arg_max(n, struct_pack(w := n.finished_at, s := n.status)) as e
-            from _run_ends n group by n.run) l on l.run = r.run
+            from inside.run_ends n group by n.run) l on l.run = r.run
         left join lateral (select unnest(l.e)) e(run, status, finished_at, counts, error) on true""",
     "steps": f"""
         select x.text as run_id, s.step, a.key as asset, q.key as partition, s.status, s.attempts, s.seconds,
             s.started_at, s.finished_at, s.causes, s.error, s.caused_by, {id_text("s.m", "y")} as materialization,
             m.data_version
         from (
-            select * from _steps
+            select * from inside.steps
             union all by name
             select b.run, b.step, b.asset, b.partition, max(b.attempt) as attempts, min(b.started_at) as started_at,
-                case when b.run in (select run from _run_ends) then 'canceled' else 'running' end as status
-            from _step_starts b group by all) s
-        join _prefixes x on x.prefix = s.run
-        join _assets a on a.asset = s.asset
-        left join _partitions q on q.partition = s.partition
-        left join _prefixes y on y.prefix = s.m >> 32
-        left join _materializations m on m.m = s.m""",
+                case when b.run in (select run from inside.run_ends) then 'canceled' else 'running' end as status
+            from inside.step_starts b group by all) s
+        join inside.prefixes x on x.prefix = s.run
+        join inside.assets a on a.asset = s.asset
+        left join inside.partitions q on q.partition = s.partition
+        left join inside.prefixes y on y.prefix = s.m >> 32
+        left join inside.materializations m on m.m = s.m""",
     "attempts": """
         select x.text as run_id, t.step, a.key as asset, q.key as partition, t.attempt, t.status,
             t.error ->> '$.type' as error_type, t.error ->> '$.message' as error_message,
             t.error ->> '$.traceback' as traceback, t.started_at, t.seconds
         from (
-            select * from _attempts
+            select * from inside.attempts
             union all by name
             select s.run, s.step, s.asset, s.partition, s.attempts as attempt, s.status, s.started_at, s.seconds,
                 s.error
-            from _steps s anti join _attempts o
+            from inside.steps s anti join inside.attempts o
               on o.run = s.run and o.step = s.step and o.asset = s.asset and o.partition = s.partition
               and o.attempt = s.attempts
             where s.attempts > 0 and s.started_at is not null
             union all by name
             select b.run, b.step, b.asset, b.partition, b.attempt, b.started_at,
-                case when b.run in (select run from _run_ends) then 'canceled' else 'running' end as status
-            from _step_starts b anti join _attempts o
+                case when b.run in (select run from inside.run_ends) then 'canceled' else 'running' end as status
+            from inside.step_starts b anti join inside.attempts o
               on o.run = b.run and o.step = b.step and o.asset = b.asset and o.partition = b.partition
               and o.attempt = b.attempt) t
-        join _prefixes x on x.prefix = t.run
-        join _assets a on a.asset = t.asset
-        left join _partitions q on q.partition = t.partition""",
+        join inside.prefixes x on x.prefix = t.run
+        join inside.assets a on a.asset = t.asset
+        left join inside.partitions q on q.partition = t.partition""",
     "events": """
         select e.id, x.text as run_id, e.step, a.key as asset, q.key as partition, e.event_type, e.key, e.payload,
             e.emitted_at
-        from _events e
-        join _prefixes x on x.prefix = e.run
-        join _assets a on a.asset = e.asset
-        left join _partitions q on q.partition = e.partition""",
+        from inside.events e
+        join inside.prefixes x on x.prefix = e.run
+        join inside.assets a on a.asset = e.asset
+        left join inside.partitions q on q.partition = e.partition""",
     "checks": f"""
         select c.id, x.text as run_id, a.key as asset, q.key as partition, {id_text("c.m", "y")} as materialization,
             c.name as "check", c.passed, c.severity, c.message, c.metadata, c.checked_at
-        from _checks c
-        join _prefixes x on x.prefix = c.run
-        join _assets a on a.asset = c.asset
-        left join _partitions q on q.partition = c.partition
-        left join _prefixes y on y.prefix = c.m >> 32""",
+        from inside.checks c
+        join inside.prefixes x on x.prefix = c.run
+        join inside.assets a on a.asset = c.asset
+        left join inside.partitions q on q.partition = c.partition
+        left join inside.prefixes y on y.prefix = c.m >> 32""",
     "observations": """
         select o.id, x.text as run_id, a.key as asset, q.key as partition, o.data_version, o.detail, o.observed_at,
             o."order"
-        from _observations o
-        left join _prefixes x on x.prefix = o.run
-        join _assets a on a.asset = o.asset
-        left join _partitions q on q.partition = o.partition""",
+        from inside.observations o
+        left join inside.prefixes x on x.prefix = o.run
+        join inside.assets a on a.asset = o.asset
+        left join inside.partitions q on q.partition = o.partition""",
     "publications": f"""
         select v.name as environment, a.key as asset, q.key as partition, {id_text("t.m", "y")} as materialization,
             t."order", t.moved_at as published_at, t.reason
-        from _publications t
-        join _environments v on v.environment = t.environment
-        join _assets a on a.asset = t.asset
-        left join _partitions q on q.partition = t.partition
-        left join _prefixes y on y.prefix = t.m >> 32""",
+        from inside.publications t
+        join inside.environments v on v.environment = t.environment
+        join inside.assets a on a.asset = t.asset
+        left join inside.partitions q on q.partition = t.partition
+        left join inside.prefixes y on y.prefix = t.m >> 32""",
     "code": """
         select a.key as asset, c.code_version, c.component, c.hash, t.text
-        from _code_components c
-        join _assets a on a.asset = c.asset
-        left join _code_texts t on t.hash = c.hash""",
+        from inside.code_components c
+        join inside.assets a on a.asset = c.asset
+        left join inside.code_texts t on t.hash = c.hash""",
     "code_versions": """
         select a.key as asset, c.code_version, c.packages, c.recorded_at
-        from _code c join _assets a on a.asset = c.asset""",
+        from inside.code c join inside.assets a on a.asset = c.asset""",
 }
 
 MACROS: dict[str, str] = {
