@@ -16,7 +16,7 @@ BASE = {
         import os
         from functools import partial, lru_cache
 
-        import assetflow.define.declare as af
+        import assetflow as af
         import shared.text as text
         import shared.text as named
         from shared.text import clean_name, Cleaner, Color, Row, LIMITS, scale
