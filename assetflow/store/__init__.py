@@ -3,5 +3,15 @@
 from assetflow.store.external import hash_file, hash_files, read_file
 from assetflow.store.objects import LocalStore
 from assetflow.store.stored import StoredObject
+from assetflow.store.sweep import remove_abandoned, remove_object, stored_uris
 
-__all__ = ["LocalStore", "StoredObject", "hash_file", "hash_files", "read_file"]
+__all__ = [
+    "LocalStore",
+    "StoredObject",
+    "hash_file",
+    "hash_files",
+    "read_file",
+    "remove_abandoned",
+    "remove_object",
+    "stored_uris",
+]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import os
 import re
 import shutil
@@ -14,8 +13,6 @@ from pathlib import Path
 
 from assetflow.errors import StoreError
 
-# `next` on a count is atomic, so threads of one process never share a temporary name
-_NUMBERS = itertools.count()
 _PREFIX = ".tmp-"
 
 _HINTS = {
@@ -36,12 +33,14 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 def temporary_path(folder: Path) -> Path:
     """A new temporary name in `folder`, which is made when missing; the file itself is not created."""
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{_PREFIX}{os.getpid()}-{next(_NUMBERS)}"
+    # process ids repeat between containers that share a folder, so the name needs chance as well
+    return folder / f"{_PREFIX}{os.getpid()}-{os.urandom(6).hex()}"
 
 
-def is_temporary(name: str) -> bool:
-    """Whether a file name is one of `temporary_path`, thus what a dead process left behind."""
-    return name.startswith(_PREFIX)
+def temporary_owner(name: str) -> int | None:
+    """The process id in a name of `temporary_path`, or None for any other name."""
+    owner = name.removeprefix(_PREFIX).partition("-")[0]
+    return int(owner) if name.startswith(_PREFIX) and owner.isdecimal() else None
 
 
 def put_in_place(temporary: Path, final: Path, *, root: Path, durable: bool) -> None:

@@ -12,7 +12,7 @@ from assetflow.errors import FormatError, OutputLostError
 from assetflow.model.keys import show
 from assetflow.store import atomic
 from assetflow.store.asked import asked, qualified_name
-from assetflow.store.formats import LoadRequest, WriteRequest, format_for, format_named
+from assetflow.store.formats import LoadRequest, WriteRequest, format_named, write_value
 from assetflow.store.hashing import version_hex
 from assetflow.store.layout import object_uri
 from assetflow.store.stored import StoredObject
@@ -51,9 +51,8 @@ class LocalStore:
         is left behind.
         """
         who = f"`{show(asset, partition)}`"
-        found = format_for(value)
         with atomic.writing(self.root, what=who) as target:
-            written = found.write(
+            written = write_value(
                 value, WriteRequest(target=target, asset=asset, partition=partition, unordered=unordered)
             )
             uri = object_uri(

@@ -21,6 +21,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 _TAG, _VALUE = "$af", "v"
+_MAX_DEPTH = 100
 # beyond this the digits of an int are refused by Python's own conversion limit
 _MAX_JSON_BITS = 4096
 
@@ -31,10 +32,7 @@ class NotEncodableError(Exception):
 
 def dumps(value: object) -> bytes:
     """The value as canonical JSON in UTF-8; `NotEncodableError` when its round trip would not be exact."""
-    try:
-        tree = _encode(value)
-    except RecursionError:
-        raise NotEncodableError("it is nested too deeply, or contains itself") from None
+    tree = _encode(value, 0)
     text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "surrogatepass")
 
@@ -44,9 +42,11 @@ def loads(data: bytes) -> Any:
     return json.loads(data.decode("utf-8", "surrogatepass"), object_pairs_hook=_decode_object)
 
 
-# Recursion is bounded here: JSON itself nests no deeper than the interpreter's stack, and the error above
-# says so.
-def _encode(value: Any) -> Any:
+# Recursion is bounded, so that whatever is written can also be read, from any depth of the caller's own stack.
+def _encode(value: Any, depth: int) -> Any:
+    if depth > _MAX_DEPTH:
+        raise NotEncodableError(f"it is nested deeper than {_MAX_DEPTH} levels, or contains itself")
+    depth += 1
     kind = type(value)
     if value is None or kind is bool or kind is str:
         return value
@@ -55,15 +55,15 @@ def _encode(value: Any) -> Any:
     if kind is float:
         return value if math.isfinite(value) else {_TAG: "float", _VALUE: repr(value)}
     if kind is list:
-        return [_encode(item) for item in value]
+        return [_encode(item, depth) for item in value]
     if kind is dict:
         if all(type(key) is str for key in value) and _TAG not in value:
-            return {key: _encode(item) for key, item in value.items()}
-        return {_TAG: "dict", _VALUE: [[_encode(key), _encode(item)] for key, item in value.items()]}
+            return {key: _encode(item, depth) for key, item in value.items()}
+        return {_TAG: "dict", _VALUE: [[_encode(key, depth), _encode(item, depth)] for key, item in value.items()]}
     if kind is tuple:
-        return {_TAG: "tuple", _VALUE: [_encode(item) for item in value]}
+        return {_TAG: "tuple", _VALUE: [_encode(item, depth) for item in value]}
     if kind is set or kind is frozenset:
-        items = sorted((_encode(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+        items = sorted((_encode(item, depth) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
         return {_TAG: kind.__name__, _VALUE: items}
     encoder = _ENCODERS.get(kind)
     if encoder is None:
@@ -104,6 +104,12 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
     decimal.Decimal: str,
     uuid.UUID: str,
 }
+
+
+TYPES = frozenset(
+    {type(None), bool, int, float, str, list, dict, tuple, set, frozenset, *_ENCODERS},
+)
+"""The types that `dumps` may encode, depending on what is inside."""
 
 
 def _decode_object(pairs: list[tuple[str, Any]]) -> Any:

@@ -271,6 +271,13 @@ def test_a_value_that_contains_itself_comes_back_through_pickle(store: LocalStor
     assert loaded[1] is loaded
 
 
+def test_nesting_beyond_what_json_readers_take_comes_back_all_the_same(store: LocalStore) -> None:
+    nested: object = "core"
+    for _ in range(150):
+        nested = (nested,)
+    assert round_trip(store, nested) == nested
+
+
 def test_deep_nesting_is_stored_or_refused_but_never_crashes(store: LocalStore) -> None:
     deep: list[object] = []
     for _ in range(100_000):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from assetflow.errors import StoreError, did_you_mean
+import contextlib
+
+from assetflow.errors import InternalError, StoreError, did_you_mean
 from assetflow.store.formats.arrays import ArrayFormat
-from assetflow.store.formats.contract import LoadRequest, ValueFormat, WriteRequest, Written
+from assetflow.store.formats.contract import LoadRequest, NotKeptError, ValueFormat, WriteRequest, Written
 from assetflow.store.formats.figures import FigureFormat, PlotlyFormat
 from assetflow.store.formats.files import FileFormat
 from assetflow.store.formats.models import DataclassFormat, ModelFormat
@@ -12,7 +14,7 @@ from assetflow.store.formats.pickled import PickleFormat
 from assetflow.store.formats.plain import BytesFormat, JsonFormat, TextFormat
 from assetflow.store.formats.tables import TableFormat
 
-__all__ = ["FORMATS", "LoadRequest", "ValueFormat", "WriteRequest", "Written", "format_for", "format_named"]
+__all__ = ["FORMATS", "LoadRequest", "ValueFormat", "WriteRequest", "Written", "format_named", "write_value"]
 
 # the first that accepts a value writes it; pickle accepts everything and comes last
 FORMATS: tuple[ValueFormat, ...] = (
@@ -31,9 +33,13 @@ FORMATS: tuple[ValueFormat, ...] = (
 _BY_NAME = {name: each for each in FORMATS for name in each.names}
 
 
-def format_for(value: object) -> ValueFormat:
-    """The format that keeps a value, chosen by its type."""
-    return next(each for each in FORMATS if each.accepts(value))
+def write_value(value: object, request: WriteRequest) -> Written:
+    """Write a value in the first format that keeps it exactly."""
+    for each in FORMATS:
+        if each.accepts(value):
+            with contextlib.suppress(NotKeptError):
+                return each.write(value, request)
+    raise InternalError("pickle accepts every value, so this place is never reached")
 
 
 def format_named(name: str) -> ValueFormat:

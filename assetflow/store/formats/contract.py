@@ -60,6 +60,13 @@ class LoadRequest:
         )
 
 
+class NotKeptError(Exception):
+    """Raised by a format that accepted a value by its type and finds that it cannot keep it exactly.
+
+    Nothing has been written then, and the next format is tried.
+    """
+
+
 class ValueFormat(Protocol):
     """One way to keep values of some types as a file."""
 
@@ -69,11 +76,11 @@ class ValueFormat(Protocol):
         ...
 
     def accepts(self, value: object) -> bool:
-        """Whether this format writes the value; imports nothing."""
+        """Whether this format writes values of this type; cheap, and imports nothing."""
         ...
 
     def write(self, value: Any, request: WriteRequest) -> Written:
-        """Write the value to the target."""
+        """Write the value to the target; `NotKeptError` leaves it to the next format."""
         ...
 
     def load(self, request: LoadRequest) -> Any:

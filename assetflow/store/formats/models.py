@@ -14,7 +14,7 @@ from assetflow.errors import FormatError
 from assetflow.store import tagged
 from assetflow.store.asked import AskedKind, asked, qualified_name
 from assetflow.store.conform import conform
-from assetflow.store.formats.contract import LoadRequest, WriteRequest, Written
+from assetflow.store.formats.contract import LoadRequest, NotKeptError, WriteRequest, Written
 from assetflow.store.formats.raw import write_bytes
 from assetflow.store.hashing import content_version, file_digest
 from assetflow.store.stored import StoredObject
@@ -54,11 +54,12 @@ class DataclassFormat:
     names = ("dataclass",)
 
     def accepts(self, value: object) -> bool:
-        return dataclasses.is_dataclass(value) and not isinstance(value, type) and _as_json(value) is not None
+        return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
     def write(self, value: Any, request: WriteRequest) -> Written:
         data = _as_json(value)
-        assert data is not None, "accepts() has said so"
+        if data is None:
+            raise NotKeptError("it does not come back equal from JSON")
         return _write(value, data, request, "dataclass")
 
     def load(self, request: LoadRequest) -> Any:

@@ -8,7 +8,7 @@ from assetflow.errors import FormatError
 from assetflow.store import tagged
 from assetflow.store.asked import AskedKind
 from assetflow.store.conform import conform
-from assetflow.store.formats.contract import LoadRequest, WriteRequest, Written
+from assetflow.store.formats.contract import LoadRequest, NotKeptError, WriteRequest, Written
 from assetflow.store.formats.raw import RawVersion, write_bytes
 from assetflow.store.formats.tables import table_as
 
@@ -23,14 +23,14 @@ class JsonFormat(RawVersion):
     names = ("json",)
 
     def accepts(self, value: object) -> bool:
-        try:
-            tagged.dumps(value)
-        except tagged.NotEncodableError:
-            return False
-        return True
+        return type(value) in tagged.TYPES
 
     def write(self, value: Any, request: WriteRequest) -> Written:
-        return write_bytes(tagged.dumps(value), request, format="json", suffix=".json")
+        try:
+            data = tagged.dumps(value)
+        except tagged.NotEncodableError as error:
+            raise NotKeptError(str(error)) from error
+        return write_bytes(data, request, format="json", suffix=".json")
 
     def load(self, request: LoadRequest) -> Any:
         kind = request.asked.kind
