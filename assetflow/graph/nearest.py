@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from assetflow.errors import did_you_mean, nearest
+from assetflow.errors import did_you_mean
 
 _CANDIDATES = 25
 
@@ -24,10 +24,6 @@ class NearestKeys:
     def hint(self, name: str) -> str | None:
         """A hint sentence with the known key nearest to `name`, or None when none is near."""
         return did_you_mean(name, self._candidates(name))
-
-    def nearest(self, name: str) -> str | None:
-        """The known key nearest to `name`, or None when none is near."""
-        return nearest(name, self._candidates(name))
 
     def _candidates(self, name: str) -> list[str]:
         shared: Counter[str] = Counter()

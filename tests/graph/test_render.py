@@ -175,8 +175,8 @@ def test_edges_run_from_left_to_right_through_points_in_order(count: int, data: 
     widths = [50.0 + 10 * (node % 5) for node in range(count)]
     layout = layered(widths, 40.0, edges)
     for (a, b), path in zip(edges, layout.paths, strict=True):
-        assert path[0] == (layout.corners[a][0] + widths[a], pytest.approx(layout.corners[a][1] + 20))
-        assert path[-1] == (layout.corners[b][0], pytest.approx(layout.corners[b][1] + 20))
+        assert path[0] == pytest.approx((layout.corners[a][0] + widths[a], layout.corners[a][1] + 20))
+        assert path[-1] == pytest.approx((layout.corners[b][0], layout.corners[b][1] + 20))
         assert all(x <= to_x for (x, _), (to_x, _) in pairwise(path))
     assert all(0 <= x <= layout.width and -0.001 <= y <= layout.height for x, y in layout.corners)
 

@@ -118,8 +118,8 @@ def test_cycles_are_real_and_cover_every_edge_that_takes_part_in_one(count: int,
     on_cycles = {(a, b) for a, b in edges if a in leads[b]}
     shown: list[tuple[str, ...]] = []
     for problem in validate([spec(key, *sorted(upstreams[key])) for key in keys]):
-        path = problem.message.split(": ")[1].split(" (")[0]
-        shown.append(tuple(part.strip("`") for part in path.split(" → ")))
+        arrows = problem.message.split(": ")[1].split(" (")[0]
+        shown.append(tuple(part.strip("`") for part in arrows.split(" → ")))
     covered = {pair for path in shown for pair in pairwise(path)}
     assert covered == on_cycles
     assert len(set(shown)) == len(shown)
