@@ -13,6 +13,7 @@ from types import FunctionType
 
 from assetflow.define.code.components import CodeFingerprint, Component, ComponentKind
 from assetflow.define.code.digest import ALGORITHM, digest
+from assetflow.define.code.fill import settle
 from assetflow.define.code.graph import Node, reachable, seal
 from assetflow.define.code.leaves import Leaves
 from assetflow.define.code.origin import Origins
@@ -55,7 +56,7 @@ class Fingerprinter:
         """
         roots = [self._asset_node(fn)]
         roots += [self._declared_node(item) for item in version_of]
-        self._reach.settle()
+        settle(self._reach)
         version = digest("version", seal(roots[0]), *sorted(seal(node) for node in roots[1:]))
         nodes = reachable(roots)
         return CodeFingerprint(

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Sequence
 
 from assetflow.define.code.scopes import settle, union
+from assetflow.define.code.shapes import Finished, parameter_names
 from assetflow.define.code.symbols import FileSymbols, Part, Symbol, SymbolKind
 from assetflow.define.code.tokens import effective
-from assetflow.define.code.walk import Finished, Walker, parameter_names
+from assetflow.define.code.walk import Walker
 
 FUNCTION_TYPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 

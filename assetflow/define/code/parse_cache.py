@@ -22,7 +22,7 @@ from assetflow.define.code.symbols import FileSymbols
 _MAGIC = "assetflow-parse-cache"
 _FORMAT = 1
 _SETTLED_NS = 2_000_000_000
-_ANALYZERS = ("analysis.py", "digest.py", "scopes.py", "symbols.py", "tokens.py", "walk.py")
+_ANALYZERS = ("analysis.py", "digest.py", "scopes.py", "shapes.py", "symbols.py", "tokens.py", "walk.py")
 
 
 class ParseCache:

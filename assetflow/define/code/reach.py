@@ -1,30 +1,30 @@
-"""What an object reaches: turns functions, classes, modules and constants into nodes, and fills them in one by one.
+"""What an object reaches: finds nodes for functions, classes, modules and constants, and links them.
 
-Nothing here calls itself for what it finds: finding a thing makes an empty node and queues it, `settle` fills queued
+Nothing here calls itself for what it finds: finding a thing makes an empty node and queues it, and `fill` fills queued
 nodes until none is left, so a chain of helpers may be as long as it likes.
 """
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodDescriptorType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any
 
 from assetflow.define.code.components import ComponentKind
-from assetflow.define.code.digest import digest
 from assetflow.define.code.graph import Node
 from assetflow.define.code.leaves import Leaves
 from assetflow.define.code.names import NOTHING, Broken, Foreign, Held, Names, Whole
 from assetflow.define.code.origin import Origin, Origins, is_own_name
-from assetflow.define.code.sources import Globals, Source, Sources, cells_of, matching
-from assetflow.define.code.symbols import ImportUse, Part, Symbol, Uses
+from assetflow.define.code.sources import Globals, Sources, matching
+from assetflow.define.code.symbols import ImportUse, Symbol, Uses
 from assetflow.define.code.values import Encoder
 
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, MappingProxyType)
-_CODE_TYPES = (FunctionType, type, BuiltinFunctionType, MethodDescriptorType)
+CODE_TYPES = (FunctionType, type, BuiltinFunctionType, MethodDescriptorType)
+
+
+Subject = FunctionType | type | ModuleType | Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,14 @@ class Reach:
         self._links: dict[tuple[int, str], tuple[str, tuple[Node, ...]]] = {}
         self._homes: dict[int, Held] = {}
         self._namespaces: dict[str, Globals] = {}
-        self._queue: list[tuple[Callable[..., None], Node, tuple[Any, ...]]] = []
+        self.queue: list[tuple[Node, Subject]] = []
 
-    def settle(self) -> None:
-        """Fill every node that was found and not filled yet."""
-        while self._queue:
-            fill, node, arguments = self._queue.pop()
-            fill(node, *arguments)
-
-    def _node(self, key: object, make: Callable[[], Node], fill: Callable[..., None], *arguments: Any) -> Node:
+    def _node(self, key: object, make: Callable[[], Node], subject: Subject) -> Node:
         node = self._nodes.get(key)
         if node is None:
             node = self._nodes[key] = make()
-            self._kept.append(arguments)  # a key may hold the id of an argument, which must stay taken
-            self._queue.append((fill, node, arguments))
+            self._kept.append(subject)  # the key may hold its id, which must stay taken
+            self.queue.append((node, subject))
         return node
 
     # --- finding ---------------------------------------------------------------------------------------------
@@ -80,18 +74,18 @@ class Reach:
             shown = home.shown if home is not None else str(function.__globals__.get("__name__", "__main__"))
             return Node(f"{shown}:{function.__qualname__}", ComponentKind.GENERATED, short=function.__qualname__)
 
-        return self._node(("function", id(function)), make, self._fill_function, function)
+        return self._node(("function", id(function)), make, function)
 
     def class_(self, kind: type) -> Node:
         """The node of a class of the project."""
 
         def make() -> Node:
-            source = self.sources.of_globals(self._namespace_of(kind))
+            source = self.sources.of_globals(self.namespace_of(kind))
             shown = source.shown if source is not None else kind.__module__
             text = source.symbols.texts.get(kind.__qualname__.partition(".")[0], "") if source is not None else ""
             return Node(f"{shown}:{kind.__qualname__}", ComponentKind.CLASS, short=kind.__qualname__, text=text)
 
-        return self._node(("class", id(kind)), make, self._fill_class, kind)
+        return self._node(("class", id(kind)), make, kind)
 
     def module(self, module: ModuleType) -> Node:
         """The node of a whole module of the project."""
@@ -101,7 +95,7 @@ class Reach:
             name = self.origins.shown(file) if isinstance(file, str) else module.__name__
             return Node(name, ComponentKind.MODULE, short=name.rpartition("/")[2])
 
-        return self._node(("module", id(module)), make, self._fill_module, module)
+        return self._node(("module", id(module)), make, module)
 
     def constant(self, held: Held) -> Node:
         """The node of a module-level value that is neither function nor class."""
@@ -112,7 +106,7 @@ class Reach:
             text = source.symbols.texts.get(held.name, "") if source is not None else ""
             return Node(f"{shown}:{held.name}", ComponentKind.CONSTANT, short=held.name, text=text)
 
-        return self._node(("constant", id(held.names), held.name), make, self._fill_constant, held)
+        return self._node(("constant", id(held.names), held.name), make, held)
 
     def symbols_of(self, function: FunctionType) -> list[Symbol]:
         """The symbols a function can have come from; empty for generated code and for source that was edited since."""
@@ -122,7 +116,7 @@ class Reach:
             return []
         return matching(source.symbols.functions(code.co_name, code.co_firstlineno), code)
 
-    def _namespace_of(self, kind: type) -> Globals:
+    def namespace_of(self, kind: type) -> Globals:
         """The namespace a class was defined in, as far as it is known; empty if not."""
         for member in vars(kind).values():
             function = member.__func__ if isinstance(member, (staticmethod, classmethod)) else member
@@ -222,7 +216,7 @@ class Reach:
 
     def value(self, node: Node, label: str, value: object, *, defined: bool = False) -> str:
         """A text for any value; code in it is linked to the node."""
-        host = _Host(self, node, label, defined=defined)
+        host = Host(self, node, label, defined=defined)
         return Encoder(host, self.origins.roots).encode(value)
 
     def is_followed(self, value: FunctionType | type) -> bool:
@@ -232,7 +226,7 @@ class Reach:
         module = value.__module__
         if not isinstance(module, str) or module == "builtins":
             return False
-        names = self._namespace_of(value)
+        names = self.namespace_of(value)
         file = names.get("__file__")
         if isinstance(file, str):
             return self.origins.of_file(file) is Origin.PROJECT
@@ -247,173 +241,8 @@ class Reach:
         node.links += [(place.text, target) for target in self.leaves.packages_of(place)]
         return place.text
 
-    # --- filling ---------------------------------------------------------------------------------------------
 
-    def _fill_function(self, node: Node, function: FunctionType) -> None:
-        scene = Scene(function.__globals__, cells_of(function))
-        symbols = self.symbols_of(function)
-        if not symbols:
-            self._fill_generated(node, function, scene)
-            return
-        parts: list[str] = []
-        for symbol in symbols:
-            parts += ["symbol", symbol.digest, *self.link(node, scene, symbol.uses)]
-            for part in self.counting(symbol, scene):
-                parts += ["part", part.digest, *self.link(node, scene, part.uses)]
-        parts += self._defaults(node, function)
-        wrapped = vars(function).get("__wrapped__")
-        if isinstance(wrapped, FunctionType) and self.is_followed(wrapped):
-            node.links.append(("__wrapped__", self.function(wrapped)))
-        node.own = digest("function", *parts)
-
-    def counting(self, symbol: Symbol, scene: Scene) -> list[Part]:
-        """The decorators of a definition but for assetflow's, and the annotations if a decorator may read them."""
-        parts = [part for part in symbol.decorators if not self._is_own(part, scene)]
-        if symbol.signature is not None and symbol.signature_counts and parts:
-            parts.append(symbol.signature)
-        return parts
-
-    def _is_own(self, decorator: Part, scene: Scene) -> bool:
-        if not decorator.callee:
-            return False
-        root, *attributes = decorator.callee.split(".")
-        value: Any = scene.cells[root] if root in scene.cells else scene.names.get(root)
-        for attribute in attributes:
-            if isinstance(value, ModuleType) and is_own_name(value.__name__):
-                return True  # its names are loaded when first used, so they need not be there
-            value = vars(value).get(attribute) if isinstance(value, ModuleType) else None
-        while isinstance(value, functools.partial):
-            value = value.func
-        return is_own_name(getattr(value, "__module__", None)) or is_own_name(type(value).__module__)
-
-    def _defaults(self, node: Node, function: FunctionType) -> list[str]:
-        """Defaults as they are now; where nothing is known of one, its expression is in the source and counts."""
-        parts: list[str] = []
-        for index, value in enumerate(function.__defaults__ or ()):
-            parts += [f"default {index}", self.value(node, f"default {index}", value, defined=True)]
-        for name, value in sorted((function.__kwdefaults__ or {}).items()):
-            parts += [f"default {name}", self.value(node, f"default {name}", value, defined=True)]
-        return parts
-
-    def _fill_generated(self, node: Node, function: FunctionType, scene: Scene) -> None:
-        """A function without source counts by its bytecode, and so by the version of Python too."""
-        code = function.__code__
-        source = self.sources.of_code(code, function.__globals__)
-        if source is not None:
-            reason = source.symbols.error or f"line {code.co_firstlineno} of {source.shown} no longer holds it"
-            node.problems.append(
-                f"{node.name}: its source cannot be read ({reason}); load the project again after an edit, "
-                "or set `code_version=` on the asset"
-            )
-        parts = [f"cpython {sys.version_info.major}.{sys.version_info.minor}"]
-        pending, used = [code], set[str]()
-        while pending:
-            current = pending.pop()
-            used.update(current.co_names)
-            parts += [current.co_code.hex(), repr(current.co_varnames), repr(current.co_names), str(current.co_flags)]
-            for value in current.co_consts:
-                if isinstance(value, type(code)):
-                    pending.append(value)
-                else:
-                    parts.append(self.value(node, "const", value))
-        names = tuple(sorted(name for name in used | set(scene.cells)))
-        parts += self.link(node, scene, Uses(names=names))
-        parts += self._defaults(node, function)
-        node.own = digest("generated", *parts)
-
-    def _fill_class(self, node: Node, kind: type) -> None:
-        names = self._namespace_of(kind)
-        scene = Scene(names, _class_cells(kind))
-        source = self.sources.of_globals(names)
-        symbols = self._class_symbols(kind, source)
-        parts: list[str] = []
-        for symbol in symbols:
-            parts += ["symbol", symbol.digest, *self.link(node, scene, symbol.uses)]
-            for part in self.counting(symbol, scene):
-                parts += ["part", part.digest, *self.link(node, scene, part.uses)]
-        for index, base in enumerate(kind.__bases__):
-            if base is not object:
-                parts += [f"base {index}", self.value(node, f"base {index}", base)]
-        if symbols:
-            parts += self._class_additions(node, kind)
-        else:
-            parts += self._made_class(node, kind, source)
-        node.own = digest("class", *parts)
-
-    def _class_symbols(self, kind: type, source: Source | None) -> list[Symbol]:
-        symbols = source.symbols.classes(kind.__qualname__) if source is not None else []
-        if len(symbols) < 2:
-            return symbols
-        lines = [v.__code__.co_firstlineno for v in vars(kind).values() if isinstance(v, FunctionType)]
-        later = [symbol for symbol in symbols if lines and symbol.line <= min(lines)]
-        return later[-1:] or symbols
-
-    def _class_additions(self, node: Node, kind: type) -> list[str]:
-        """Plain attributes by value, and functions that were put into the class from elsewhere."""
-        parts: list[str] = []
-        plain_class = type(kind).__module__ in ("builtins", "abc")
-        for name, value in sorted(vars(kind).items()):
-            if (name.startswith("__") and name.endswith("__")) or name.startswith("_abc_"):
-                continue
-            function = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
-            if isinstance(function, FunctionType):
-                if function.__code__.co_qualname != f"{kind.__qualname__}.{name}":
-                    parts += [f"attribute {name}", self.value(node, f"attribute {name}", function)]
-            elif plain_class and type(value) in _PLAIN:
-                parts += [f"attribute {name}", self.value(node, f"attribute {name}", value, defined=True)]
-        return parts
-
-    def _made_class(self, node: Node, kind: type, source: Source | None) -> list[str]:
-        """A class without a class statement: by the statement that made it, and by what can be seen of it."""
-        parts: list[str] = []
-        home = self._homes.get(id(kind))
-        statements = source.symbols.statements(home.name) if source is not None and home is not None else []
-        for statement in statements:
-            parts += ["statement", statement.digest]
-            parts += self.link(node, Scene(self._namespace_of(kind), {}), statement.uses)
-        for name, value in sorted(vars(kind).items()):
-            if isinstance(value, FunctionType) and not statements:
-                parts += [f"attribute {name}", self.value(node, f"attribute {name}", value)]
-            elif type(value) in _PLAIN and name not in ("__module__", "__doc__", "__firstlineno__"):
-                parts += [f"attribute {name}", self.value(node, f"attribute {name}", value, defined=True)]
-        return parts
-
-    def _fill_module(self, node: Node, module: ModuleType) -> None:
-        names = vars(module)
-        source = self.sources.of_globals(names)
-        scene = Scene(names, {})
-        public = sorted(name for name in names if not (name.startswith("__") and name.endswith("__")))
-        parts = self.link(node, scene, Uses(names=tuple(public)))
-        for symbol in source.symbols.loose_statements() if source is not None else ():
-            parts += ["statement", symbol.digest, *self.link(node, scene, symbol.uses)]
-        file = names.get("__file__")
-        if source is None and isinstance(file, str):
-            node.links.append(("file", self.leaves.file(file)))
-        node.own = digest("module", *public, *parts)
-
-    def _fill_constant(self, node: Node, held: Held) -> None:
-        """A constant counts by its value; what has no value of its own, by the statements that made it."""
-        source = self.sources.of_globals(held.names)
-        statements: Sequence[Symbol] = source.symbols.statements(held.name) if source is not None else ()
-        rebound = source is not None and held.name in source.symbols.rebound
-        imported = source is not None and held.name in source.symbols.imports
-        defined = bool(statements) and not rebound and not imported
-        if isinstance(held.value, (list, dict, set)):
-            defined = defined and len(statements) == 1 and statements[0].size == len(held.value)
-        host = _Host(self, node, "value", defined=defined)
-        host.prefers_definition = defined and not self.is_followed(type(held.value))
-        parts = [Encoder(host, self.origins.roots).encode(held.value)]
-        if host.used_definition or (defined and isinstance(held.value, _CODE_TYPES)):
-            scene = Scene(held.names, {})
-            for statement in statements:
-                uses = statement.uses
-                others = tuple(name for name in uses.names if name.partition(".")[0] != held.name)
-                parts += ["statement", statement.digest]
-                parts += self.link(node, scene, Uses(others, uses.imports, uses.literals))
-        node.own = digest("value", *parts)
-
-
-class _Host:
+class Host:
     """Follows what values hold on behalf of one node."""
 
     def __init__(self, reach: Reach, node: Node, label: str, *, defined: bool) -> None:
@@ -444,7 +273,7 @@ class _Host:
             return None
         if isinstance(value, BuiltinFunctionType) and not isinstance(value.__self__, (ModuleType, type, type(None))):
             return None
-        return self.reach.foreign_text(self.node, value) if isinstance(value, _CODE_TYPES) else None
+        return self.reach.foreign_text(self.node, value) if isinstance(value, CODE_TYPES) else None
 
     def _linked(self, value: object, target: Node) -> str:
         number = self._counts[target.short] = self._counts.get(target.short, 0) + 1
@@ -492,15 +321,6 @@ def _called(function: FunctionType) -> str:
         seen.add(id(wrapped))
         function, wrapped = wrapped, vars(wrapped).get("__wrapped__")
     return function.__qualname__
-
-
-def _class_cells(kind: type) -> Globals:
-    cells: Globals = {}
-    for member in vars(kind).values():
-        function = member.__func__ if isinstance(member, (staticmethod, classmethod)) else member
-        if isinstance(function, FunctionType):
-            cells.update(cells_of(function))
-    return cells
 
 
 def _whole_import(name: str) -> ImportUse:

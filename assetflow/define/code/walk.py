@@ -11,12 +11,24 @@ The walk keeps its own stack: a method chain or a sum of a thousand terms is a t
 from __future__ import annotations
 
 import ast
-import builtins
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from assetflow.define.code.digest import digest
 from assetflow.define.code.scopes import Scope, ScopeKind
+from assetflow.define.code.shapes import (
+    Finished,
+    Frame,
+    Function,
+    annotated_parts,
+    assigned_names,
+    changed_name,
+    note_call,
+    note_reader,
+    parameter_names,
+    parameter_tokens,
+    plain_field,
+)
 from assetflow.define.code.symbols import SymbolKind
 from assetflow.define.code.tokens import (
     BLOCKS,
@@ -29,43 +41,13 @@ from assetflow.define.code.tokens import (
     parsed_annotation,
 )
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-_READERS = frozenset({"get", "getenv", "getenvb", "pop", "setdefault", "import_module", "__getitem__"})
-_BUILTINS = frozenset(dir(builtins)) - {"__import__"}
-
-
-class _Frame:
-    """One definition or part being written: its tokens so far, and the scopes whose free names are its uses."""
-
-    __slots__ = ("decorators", "node", "out", "qualname", "scopes", "signature")
-
-    def __init__(self, node: ast.AST | None, qualname: str) -> None:
-        self.node = node
-        self.qualname = qualname
-        self.out: list[str] = []
-        self.scopes: list[Scope] = []
-        self.decorators: list[tuple[str, str, Scope]] = []
-        self.signature: tuple[str, Scope, bool] | None = None
-
-
-class Finished:
-    """A definition that was written; it becomes a symbol when the scopes of the whole file are settled."""
-
-    __slots__ = ("digest", "frame", "kind", "owner")
-
-    def __init__(self, frame: _Frame, kind: SymbolKind, hexdigest: str, owner: str) -> None:
-        self.frame = frame
-        self.kind = kind
-        self.digest = hexdigest
-        self.owner = owner
-
 
 class Walker:
     """Writes one module; `finished` then holds its definitions and statements."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
-        self.frames: list[_Frame] = [_Frame(None, "")]
+        self.frames: list[Frame] = [Frame(None, "")]
         self.out: list[str] = self.frames[0].out
         self.scopes: list[Scope] = []
         self.scope = self._new_scope(ScopeKind.OPEN, None)
@@ -114,7 +96,7 @@ class Walker:
                 items.append(f"{field} ")
                 items.append(value)
             else:
-                items.append(f"{field}={_plain_field(value)}")
+                items.append(f"{field}={plain_field(value)}")
         self.out.append(f"({node.__class__.__name__} ")
         items.append(") ")
         self.stack.extend(reversed(items))
@@ -129,11 +111,11 @@ class Walker:
     def _enter(self, scope: Scope) -> None:
         self.scope = scope
 
-    def _open_frame(self, frame: _Frame) -> None:
+    def _open_frame(self, frame: Frame) -> None:
         self.frames.append(frame)
         self.out = frame.out
 
-    def _close_frame(self) -> tuple[_Frame, str]:
+    def _close_frame(self) -> tuple[Frame, str]:
         frame = self.frames.pop()
         self.out = self.frames[-1].out
         return frame, digest("tree", "".join(frame.out))
@@ -231,43 +213,17 @@ class Walker:
 
     def _call(self, node: ast.Call) -> None:
         if node.args and isinstance(node.func, (ast.Name, ast.Attribute)):
-            target = dotted_name(node.func)
-            if target and (target.rpartition(".")[2] in _READERS or ("." not in target and target not in _BUILTINS)):
-                self._literal(target, node.args[0])
-            elif target == "getattr" and len(node.args) > 1:
-                self._getattr(node.args[0], node.args[1])
+            note_call(self.scope, node)
         self._node(node)
 
     def _subscript(self, node: ast.Subscript) -> None:
-        if isinstance(node.value, (ast.Name, ast.Attribute)):
-            target = dotted_name(node.value)
-            if target:
-                self._literal(target, node.slice)
+        note_reader(self.scope, node.value, node.slice)
         self._node(node)
 
     def _compare(self, node: ast.Compare) -> None:
         if len(node.ops) == 1 and isinstance(node.ops[0], (ast.In, ast.NotIn)):
-            target = dotted_name(node.comparators[0])
-            if target:
-                self._literal(target, node.left)
+            note_reader(self.scope, node.comparators[0], node.left)
         self._node(node)
-
-    def _literal(self, target: str, argument: ast.expr) -> None:
-        if isinstance(argument, ast.Constant):
-            if isinstance(argument.value, str):
-                self.scope.literals.add((target, argument.value, False))
-        else:
-            name = dotted_name(argument)
-            if name:
-                self.scope.literals.add((target, name, True))
-
-    def _getattr(self, thing: ast.expr, name: ast.expr) -> None:
-        """`getattr(thing, "name")` reads what `thing.name` does."""
-        dotted = dotted_name(thing)
-        if dotted and isinstance(name, ast.Constant) and isinstance(name.value, str) and name.value.isidentifier():
-            self.scope.load(f"{dotted}.{name.value}")
-
-    # --- text ------------------------------------------------------------------------------------------------
 
     def _formatted(self, node: ast.FormattedValue) -> None:
         items: list[Any] = [f"(FormattedValue {node.conversion} ", node.value]
@@ -283,16 +239,16 @@ class Walker:
 
     def _function(self, node: Function) -> None:
         self.scope.bind(node.name)
-        frame = _Frame(node, self._inner_qualname(node.name))
+        frame = Frame(node, self._inner_qualname(node.name))
         around = self.scope
         counts = any(not is_transparent(decorator) for decorator in node.decorator_list)
         items: list[Any] = []
         for decorator in node.decorator_list:
             items.extend(self._part(decorator, (Walker._keep_decorator, frame, decorator)))
-        signature = list(_annotations(node))
+        signature = list(annotated_parts(node))
         if signature:
             scope = self._new_scope(ScopeKind.OPEN, around, passes_on=counts)
-            items += [(Walker._open_frame, _Frame(None, "")), (Walker._enter, scope), *signature]
+            items += [(Walker._open_frame, Frame(None, "")), (Walker._enter, scope), *signature]
             items += [(Walker._keep_signature, frame, scope, counts), (Walker._enter, around)]
         name = f"(Function {'async ' if isinstance(node, ast.AsyncFunctionDef) else ''}{node.name} "
         items += self._function_body(frame, node.args, name, effective(node.body))
@@ -300,12 +256,12 @@ class Walker:
         self._push(*items)
 
     def _lambda(self, node: ast.Lambda) -> None:
-        frame = _Frame(node, self._inner_qualname("<lambda>"))
+        frame = Frame(node, self._inner_qualname("<lambda>"))
         around = self.scope
         items = self._function_body(frame, node.args, "(Lambda ", [node.body])
         self._push(*items, (Walker._finish, SymbolKind.LAMBDA), (Walker._enter, around))
 
-    def _function_body(self, frame: _Frame, args: ast.arguments, start: str, body: list[Any]) -> list[Any]:
+    def _function_body(self, frame: Frame, args: ast.arguments, start: str, body: list[Any]) -> list[Any]:
         around = self.scope
         defaults = self._new_scope(ScopeKind.OPEN, around)
         inside = self._new_scope(ScopeKind.FUNCTION, around)
@@ -314,7 +270,7 @@ class Walker:
         given: list[Any] = [f"defaults[{len(args.defaults)} ", *args.defaults]
         given += [f"kw_defaults[{len(args.kw_defaults)} ", *["~ " if d is None else d for d in args.kw_defaults]]
         return [
-            (Walker._open_frame, frame), f"{start}{_parameter_tokens(args)}", (Walker._enter, defaults), *given,
+            (Walker._open_frame, frame), f"{start}{parameter_tokens(args)}", (Walker._enter, defaults), *given,
             (Walker._enter, inside), f"body[{len(body)} ", *body, ") ",
         ]  # fmt: skip
 
@@ -323,17 +279,17 @@ class Walker:
         around = self.scope
         scope = self._new_scope(ScopeKind.OPEN, around)
         return [
-            (Walker._open_frame, _Frame(None, "")), (Walker._enter, scope), node,
+            (Walker._open_frame, Frame(None, "")), (Walker._enter, scope), node,
             (*keep, scope), (Walker._enter, around),
         ]  # fmt: skip
 
-    def _keep_decorator(self, frame: _Frame, decorator: ast.expr, scope: Scope) -> None:
+    def _keep_decorator(self, frame: Frame, decorator: ast.expr, scope: Scope) -> None:
         _, hexdigest = self._close_frame()
         callee = decorator.func if isinstance(decorator, ast.Call) else decorator
         frame.decorators.append((dotted_name(callee), hexdigest, scope))
         self.out.append(f"@{hexdigest} ")
 
-    def _keep_signature(self, frame: _Frame, scope: Scope, counts: bool) -> None:
+    def _keep_signature(self, frame: Frame, scope: Scope, counts: bool) -> None:
         _, hexdigest = self._close_frame()
         frame.signature = (hexdigest, scope, counts)
         if counts:
@@ -344,12 +300,10 @@ class Walker:
         self.out.append(f"D{hexdigest} ")
         self.finished.append(Finished(frame, kind, hexdigest, self.owner or frame.qualname.partition(".")[0]))
 
-    # --- classes ---------------------------------------------------------------------------------------------
-
     def _class(self, node: ast.ClassDef) -> None:
         """Methods are written after the other statements, sorted by name: their order does not count."""
         self.scope.bind(node.name)
-        frame = _Frame(node, self._inner_qualname(node.name))
+        frame = Frame(node, self._inner_qualname(node.name))
         around = self.scope
         items: list[Any] = []
         for decorator in node.decorator_list:
@@ -370,8 +324,6 @@ class Walker:
             (Walker._finish, SymbolKind.CLASS), (Walker._enter, around),
         ]  # fmt: skip
         self._push(*items)
-
-    # --- comprehensions --------------------------------------------------------------------------------------
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
         """The first iterable belongs to the scope around, everything else to a scope of its own."""
@@ -397,7 +349,7 @@ class Walker:
     def statement(self, node: ast.stmt) -> None:
         """Write one module-level statement; anything but a definition becomes a symbol of its own."""
         scope = self._new_scope(ScopeKind.OPEN, None)
-        frame = _Frame(node, "")
+        frame = Frame(node, "")
         frame.scopes.append(scope)
         self.scope = scope
         self._open_frame(frame)
@@ -409,62 +361,12 @@ class Walker:
         changed = changed_name(node)
         self.owner = ""
         if changed is not None or isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            self.owner = next(iter(_assigned_names(node)), changed or "<lambda>")
+            self.owner = next(iter(assigned_names(node)), changed or "<lambda>")
         self.run(node)
         frame, hexdigest = self._close_frame()
         if changed is not None:
             scope.bound.add(changed)
         self.finished.append(Finished(frame, SymbolKind.STATEMENT, hexdigest, ""))
-
-
-def parameter_names(args: ast.arguments) -> list[str]:
-    """All parameter names in the order of a code object's `co_varnames`."""
-    names = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)]
-    names += [a.arg for a in (args.vararg, args.kwarg) if a is not None]
-    return names
-
-
-def _parameter_tokens(args: ast.arguments) -> str:
-    groups = (args.posonlyargs, args.args, [args.vararg] if args.vararg else [], args.kwonlyargs)
-    tail = [args.kwarg] if args.kwarg else []
-    return " ".join(f"{len(group)} {' '.join([a.arg for a in group])}" for group in (*groups, tail)) + " "
-
-
-def _annotations(node: Function) -> Iterable[Any]:
-    """The annotated parameters by name, then what is returned."""
-    args = node.args
-    everything = [*args.posonlyargs, *args.args, args.vararg, *args.kwonlyargs, args.kwarg]
-    for argument in everything:
-        if argument is not None and argument.annotation is not None:
-            yield f"{argument.arg}: "
-            yield parsed_annotation(argument.annotation)
-    if node.returns is not None:
-        yield "-> "
-        yield parsed_annotation(node.returns)
-
-
-def _assigned_names(node: ast.stmt) -> list[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
-
-
-def changed_name(node: ast.stmt) -> str | None:
-    """The name whose value a statement changes in place: `NAME[k] = v`, `NAME.x = v`, `NAME.update(…)`; else None."""
-    place: ast.AST | None = None
-    if isinstance(node, ast.Assign):
-        place = next((t for t in node.targets if isinstance(t, (ast.Subscript, ast.Attribute))), None)
-    elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
-        place = node.target
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        place = node.value.func if isinstance(node.value.func, ast.Attribute) else None
-    while isinstance(place, (ast.Subscript, ast.Attribute)):
-        place = place.value
-    return place.id if isinstance(place, ast.Name) else None
-
-
-def _plain_field(value: object) -> str:
-    text = str(value)
-    return f"{value.__class__.__name__}{len(text)}:{text} "
 
 
 _VISITORS: dict[type, Callable[[Walker, Any], None]] = {
