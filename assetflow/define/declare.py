@@ -46,7 +46,7 @@ class Options:
     """The options that `@asset` takes, as they were given."""
 
     deps: Sequence[Any] = ()
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Any = field(default_factory=dict)
     partitions: Any = None
     group: str | None = None
     tags: Mapping[str, str] | Sequence[str] = ()
@@ -55,7 +55,7 @@ class Options:
     freshness: Any = None
     retry: Any = None
     compute: str | None = None
-    priority: int = 0
+    priority: Any = 0
     pure: bool = False
     side_effect: bool = False
     unordered: bool = False

@@ -54,6 +54,9 @@ def declarations_in(objects: Iterable[Any]) -> list[Declaration]:
     """The declarations of decorated functions, sources and modules given by hand, without repetition."""
     found: dict[int, Declaration] = {}
     for value in objects:
+        if isinstance(value, Declaration):
+            found[id(value)] = value
+            continue
         members = vars(value).values() if isinstance(value, ModuleType) else (value,)
         for member in members:
             declaration = declaration_of(member)

@@ -90,7 +90,7 @@ class ModuleSpace:
         try:
             relative = path.relative_to(self.project)
         except ValueError:
-            relative = Path(f"outside_{xxh3_128_hexdigest(str(path.parent))[:8]}") / path.name
+            relative = Path(f"outside_{xxh3_128_hexdigest(str(path.parent).encode())[:8]}") / path.name
         parts = relative.with_suffix("").parts
         if parts[-1] == "__init__":
             parts = parts[:-1]

@@ -156,8 +156,8 @@ def _install_streams() -> None:
     with _installed:
         _active += 1
         if _active == 1:
-            sys.stdout = _Router("stdout", sys.stdout)  # type: ignore[assignment]
-            sys.stderr = _Router("stderr", sys.stderr)  # type: ignore[assignment]
+            sys.stdout = _Router("stdout", sys.stdout)
+            sys.stderr = _Router("stderr", sys.stderr)
 
 
 def _restore_streams() -> None:

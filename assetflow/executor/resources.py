@@ -14,11 +14,11 @@ class ResourcePool:
 
     def __init__(self, declared: Sequence[Any] = ()) -> None:
         self._declared = tuple(declared)
-        self._opened: dict[type, Any] = {}
+        self._opened: dict[Any, Any] = {}
         self._order: list[Any] = []
         self._lock = threading.Lock()
 
-    def get(self, kind: type) -> Any:
+    def get(self, kind: Any) -> Any:
         """The open resource of a class: a declared instance, or one made with its defaults."""
         with self._lock:
             if kind not in self._opened:
@@ -43,7 +43,7 @@ class ResourcePool:
         return errors
 
     @staticmethod
-    def _make(kind: type) -> Any:
+    def _make(kind: Any) -> Any:
         try:
             return kind()
         except Exception as error:

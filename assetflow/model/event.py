@@ -7,7 +7,6 @@ that a line can be read without this package. A field is never renamed or reused
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, ClassVar
 
 Json = dict[str, Any]
@@ -30,9 +29,14 @@ class Event:
         return record
 
 
-@cache
+_field_names: dict[str, tuple[str, ...]] = {}
+
+
 def _names(cls: type[Event]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(cls))
+    names = _field_names.get(cls.kind)
+    if names is None:
+        names = _field_names[cls.kind] = tuple(item.name for item in fields(cls))
+    return names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +28,7 @@ def is_alive(host: str, pid: int, started: str) -> bool:
     """Whether the process still runs; one on another host is taken to, since nobody here can know."""
     if host != socket.gethostname():
         return True
-    if sys.platform == "linux":
+    if Path("/proc/self/stat").exists():
         return _started(pid) == started
     if os.name == "nt":
         return _alive_on_windows(pid)

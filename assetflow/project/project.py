@@ -356,7 +356,7 @@ class Project:
             )
         return found
 
-    def list(
+    def assets(
         self, selection: str | Sequence[str] | None = None, *, environment: str | None = None
     ) -> list[AssetListing]:
         """The selected assets (all without a selection) with their verdicts."""

@@ -58,9 +58,8 @@ def request_words(
 
 def stamp_path(folder: Path, request: Sequence[str]) -> Path:
     """Where the stamp of a request is kept."""
-    return (
-        folder / "stamps" / f"{xxh3_128_hexdigest(json.dumps([__version__, sys.version, sys.prefix, *request]))}.json"
-    )
+    words = json.dumps([__version__, sys.version, sys.prefix, *request])
+    return folder / "stamps" / f"{xxh3_128_hexdigest(words.encode())}.json"
 
 
 def read_stamp(path: Path, environ: Mapping[str, str], now_ns: int) -> Stamp | None:
@@ -151,4 +150,4 @@ def stats_of(places: Iterable[str]) -> dict[str, Stat]:
 
 def variable_hash(value: str | None) -> str:
     """A hash that stands for the value of an environment variable; unset is told apart from empty."""
-    return "unset" if value is None else xxh3_128_hexdigest(value)
+    return "unset" if value is None else xxh3_128_hexdigest(value.encode("utf-8", "surrogateescape"))
