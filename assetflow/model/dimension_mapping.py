@@ -147,10 +147,15 @@ class DimensionMapping(PartitionMapping):
         read: list[Region] = []
         missing: dict[str, None] = {}
         blocked: list[Region] = []
+        # scattered sets have many boxes and few different sides
+        known: dict[tuple[int, tuple[Interval, ...]], UpstreamResult] = {}
         for box in _narrowed(boxes, follows):
             sides: list[tuple[Interval, ...]] = []
             for follow in follows:
-                result = _read_along(follow, downstream, upstream, box, as_of)
+                side = () if follow.down is None else box[follow.down]
+                result = known.get((follow.up, side))
+                if result is None:
+                    result = known[follow.up, side] = _read_along(follow, downstream, upstream, box, as_of)
                 assert result.subset is not None
                 sides.append(result.subset.intervals())
                 missing.update(dict.fromkeys(_named(upstream, follow.up, result.missing)))

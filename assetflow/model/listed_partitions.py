@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Self
@@ -33,6 +33,10 @@ class _ListedPartitions(KeyAxis):
         if found is None:
             raise self.unknown(key)
         return found
+
+    def places(self, keys: Sequence[str]) -> Iterable[int | None]:
+        table = self._table()
+        return [table.get(key) if isinstance(key, str) else None for key in keys]
 
     def key(self, ordinal: int) -> str:
         listed = self._listed()

@@ -109,7 +109,11 @@ class PartitionsDefinition(ABC):
 
         Without `as_of` every key of the definition is accepted, also one whose time has not come.
         """
-        points = [self.coordinates(key) for key in keys]
+        points = []
+        for key, point in self._points(keys):
+            if point is None:
+                raise self.unknown(key)
+            points.append(point)
         found = PartitionSubset(self, regions.of_points(points, depth=len(self.axes)))
         if as_of is not None:
             late = found - self.all(as_of)
@@ -120,12 +124,20 @@ class PartitionsDefinition(ABC):
     def known(self, keys: Iterable[str]) -> tuple[PartitionSubset, tuple[str, ...]]:
         """The subset of those keys that the definition holds, and the other keys in their order."""
         points, unknown = [], []
+        for key, point in self._points(keys):
+            if point is None:
+                unknown.append(key)
+            else:
+                points.append(point)
+        return PartitionSubset(self, regions.of_points(points, depth=len(self.axes))), tuple(unknown)
+
+    def _points(self, keys: Iterable[str]) -> Iterable[tuple[str, tuple[int, ...] | None]]:
+        """Every key with its ordinals, None for a key that the definition does not hold."""
         for key in keys:
             try:
-                points.append(self.coordinates(key))
+                yield key, self.coordinates(key)
             except UnknownPartitionError:
-                unknown.append(key)
-        return PartitionSubset(self, regions.of_points(points, depth=len(self.axes))), tuple(unknown)
+                yield key, None
 
     def parse(self, text: str | Iterable[str], *, as_of: datetime | None = None) -> PartitionSubset:
         """The subset that a user wrote: keys, `first..last`, globs, `*`, comma lists, or several such texts.
@@ -209,6 +221,15 @@ class KeyAxis(PartitionsDefinition):
 
     def coordinates(self, key: str) -> tuple[int, ...]:
         return (self.ordinal(key),)
+
+    def places(self, keys: Sequence[str]) -> Iterable[int | None]:
+        """The ordinal of every key, None for a key that the definition does not hold, faster than one by one."""
+        return (None if point is None else point[0] for _, point in super()._points(keys))
+
+    def _points(self, keys: Iterable[str]) -> Iterable[tuple[str, tuple[int, ...] | None]]:
+        listed = list(keys)
+        for key, place in zip(listed, self.places(listed), strict=True):
+            yield key, None if place is None else (place,)
 
     def key_of(self, coordinates: Sequence[int]) -> str:
         (ordinal,) = coordinates

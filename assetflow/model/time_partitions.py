@@ -23,9 +23,10 @@ from assetflow.model.zones import instants_of, local_at, utc_year, zone_named
 
 # enough to pass a year of days, and a leap day of months
 _TRIED = 400
+_MANY, _SCATTERED = 100, 4
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _ordinals_of(definition: TimePartitions) -> dict[str, int]:
     """The keys that were looked up before: planners ask for the same ones once per asset."""
     return {}
@@ -174,6 +175,22 @@ class TimePartitions(KeyAxis):
                 raise self.unknown(key)
             found[key] = place
         return place
+
+    def places(self, keys: Sequence[str]) -> Iterable[int | None]:
+        found = _ordinals_of(self)
+        texts = [key for key in keys if isinstance(key, str) and key not in found]
+        if len(texts) > _MANY and self._format.sorts:
+            # writing all keys of a stretch of time is cheaper than reading most of them
+            low, high = self._find(min(texts)), self._find(max(texts))
+            if low is not None and high is not None and high - low < _SCATTERED * len(texts):
+                found.update(zip(self.texts(low, high + 1), range(low, high + 1), strict=True))
+        for key in keys:
+            place = found.get(key) if isinstance(key, str) else None
+            if place is None:
+                place = self._find(key)
+                if place is not None:
+                    found[key] = place
+            yield place
 
     def key(self, ordinal: int) -> str:
         if ordinal < 0 or not self._within(self._kept.tick(self._first + ordinal)):

@@ -112,14 +112,12 @@ def test_one_definition_has_one_spelling() -> None:
         DailyPartitions("20130101", tz="America/New_York"),
     ]
     assert set(ways) == {ways[0]}
-    assert replace(ways[0], end="2014-01-01") == DailyPartitions("2013-01-01", "2014-01-01", "America/New_York")
+    assert replace(ways[0], end=datetime(2014, 1, 1)) == DailyPartitions("2013-01-01", "2014-01-01", "America/New_York")
     months = MonthlyPartitions("2013-02", fmt="%Y-%m")
     assert months.start == datetime(2013, 2, 1, tzinfo=UTC)
     assert CronPartitions("@hourly", "2013-01-01") == CronPartitions(" 0  * * * * ", "2013-01-01")
-    one, two = (
-        DailyPartitions("2013-01-01", exclude=each)
-        for each in (["2013-12-25", "0 0 * * SUN", "0 0 * * 6"], ["0 0 * * 6", "0 0 * * sun", date(2013, 12, 25)])
-    )
+    one = DailyPartitions("2013-01-01", exclude=["2013-12-25", "0 0 * * SUN", "0 0 * * 6"])
+    two = DailyPartitions("2013-01-01", exclude=["0 0 * * 6", "0 0 * * sun", date(2013, 12, 25)])
     assert one == two
 
 

@@ -38,7 +38,7 @@ SPARSE = MultiPartitions(
     area=StaticPartitions(["n", "s"]),
     sparse=["n|2013-01-01", "n|2013-01-02", "s|2013-01-02", {"day": "2013-01-05", "area": "s"}],
 )
-DEFINITIONS = (DAYS, WORKDAYS, HOURS, STATIC, FILES, TWO, THREE, SPARSE)
+DEFINITIONS: tuple[PartitionsDefinition, ...] = (DAYS, WORKDAYS, HOURS, STATIC, FILES, TWO, THREE, SPARSE)
 KEYS = {definition: tuple(definition.keys(AS_OF if definition is DAYS else None)) for definition in DEFINITIONS}
 
 
@@ -194,6 +194,11 @@ def test_known_keys_are_told_from_unknown_ones() -> None:
     subset, unknown = DAYS.known(["2013-01-02", "nonsense", "2012-01-01", "2013-01-01"])
     assert list(subset) == ["2013-01-01", "2013-01-02"]
     assert unknown == ("nonsense", "2012-01-01")
+    many = [*HOURS.all(), "2023-11-05-25:00"] + [str(number) for number in range(200)]
+    assert HOURS.known(many) == (HOURS.all(), tuple(many[25:]))
+    decade = HourlyPartitions("2010-01-01", "2020-01-01", tz="Australia/Lord_Howe")
+    keys = list(decade.all())[7::3]
+    assert list(HourlyPartitions("2010-01-01", "2020-01-01", tz="Australia/Lord_Howe").subset(keys)) == keys
 
 
 def test_different_definitions_do_not_mix() -> None:
