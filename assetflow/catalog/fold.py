@@ -161,7 +161,8 @@ def _begin(paths: Paths, con: Connection, request: Request, *, fresh: bool, noti
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             # an empty file is a valid database to DuckDB, but no catalog
             raise duckdb.IOException("it holds no catalog") from error
-        schema.check_version(found, path=str(paths.database), written_by=_written_by(con))
+        if found > schema.schema_version():
+            schema.check_version(found, path=str(paths.database), written_by=_written_by(con))
         migrated = schema.migrate(con)
     settings = dict(con.execute("select name, value from inside.settings").fetchall())
     if settings.get("views") != views.DIGEST:
@@ -237,7 +238,9 @@ def _take(work: _Work, chunk: list[Line], paths: Paths) -> None:
     work.con.execute("begin")
     stage.intern(work.con)
     inserts.insert(work.con, found)
-    if "step_finished" in found or "pointer_moved" in found:
+    if "tables" not in work.settings and stage.has_tables(work.con):
+        work.settings["tables"] = "yes"
+    if "tables" in work.settings and ("step_finished" in found or "pointer_moved" in found):
         work.touched |= tables.touched(work.con)
     work.con.execute("commit")
     work.events += len(chunk)

@@ -29,7 +29,7 @@ insert into inside.step_starts
 select r.prefix, s.step, a.asset, {_PART}, s.attempt, s.at
 from _stage s {_RUN} {_ASSET}
 where s.kind = 'step_started' and not exists (
-    select 1 from _stage f where f.kind = 'step_finished' and f.run_id = s.run_id and f.step = s.step
+    select 1 from _done f where f.run_id = s.run_id and f.step = s.step
     and f.asset = s.asset and f.partition is not distinct from s.partition)"""
 
 # Order of folding must not matter, so a start is also taken out when its end was folded before it.
@@ -40,39 +40,35 @@ where s.run = b.run and s.step = b.step and s.asset = b.asset and s.partition = 
 _MADE = f"""
 insert into inside.materializations
 select {_m("s.x.id", "i")} as m, a.asset, {_PART}, v.environment, s.x.data_version, s.x.code_version, s.x.config,
-    coalesce(s.x.config_version, ''), s.x.input_fingerprint,
-    array_to_string(list_sort(list_distinct(
+    coalesce(s.x.config_version, ''), s.x.input_fingerprint, array_to_string(list_sort(list_distinct(
         coalesce(s.x.dependencies, list_transform(s.x.inputs, lambda e: e[1]), []))), chr(10)),
     s.x.uri, s.x.format, s.x.rows, s.x.bytes, s.x.schema, s.x.column_versions, s.x.payload, s.x.metadata,
     s.x.packages, s.seconds, s.started_at, s.at, s."order"
-from _made s {_ASSET}
+from (select d.*, d.materialization as x from _done d where d.materialization is not null) s {_ASSET}
 join inside.prefixes i on i.text = prefix_of(s.x.id)
 left join inside.environments v on v.name = s.environment
-where not exists (select 1 from inside.materializations k where k.m = {_m("s.x.id", "i")})
-qualify row_number() over (partition by m order by s._l, s._o) = 1
-order by m"""
+where not exists (select 1 from inside.materializations k where k.m = {_m("s.x.id", "i")})"""
 
 # The version read is that of the materialization read, as a rule: then its number says it all.
 _EDGES = f"""
 insert into inside.edges
 with input as materialized (
-    select {_m("s.id", "i")} as m, a.asset, {_PART} as partition, {_m("s.input_id", "j")} as input_m, s.data_version
+    select (cast(i.prefix as bigint) << 32) | s.n as m, a.asset, {_PART} as partition,
+        (cast(j.prefix as bigint) << 32) | s.input_n as input_m, s.data_version
     from _inputs s {_ASSET}
-    join inside.prefixes i on i.text = prefix_of(s.id)
-    left join inside.prefixes j on j.text = prefix_of(s.input_id))
+    join inside.prefixes i on i.text = s.p
+    left join inside.prefixes j on j.text = s.input_p)
 select n.m, n.asset, n.partition, n.input_m, case when k.data_version = n.data_version then null else n.data_version end
 from input n
 left join inside.materializations k on k.m = n.input_m
-where not exists (select 1 from inside.edges o where o.m = n.m)
-order by n.m, n.asset, n.partition"""
+where not exists (select 1 from inside.edges o where o.m = n.m)"""
 
 _STEP_FINISHED = f"""
 insert into inside.steps
 select r.prefix, s.step, a.asset, {_PART}, s.status, s.attempts, s.seconds, s.started_at, s.at, s.causes, s.error,
-    s.caused_by, {_m("coalesce(s.published, s.materialization ->> '$.id')", "i")}
-from _stage s {_RUN} {_ASSET}
-left join inside.prefixes i on i.text = prefix_of(coalesce(s.published, s.materialization ->> '$.id'))
-where s.kind = 'step_finished'"""
+    s.caused_by, {_m("s.id", "i")}
+from (select d.*, coalesce(d.published, d.materialization.id) as id from _done d) s {_RUN} {_ASSET}
+left join inside.prefixes i on i.text = prefix_of(s.id)"""
 
 _ATTEMPT_FINISHED = f"""
 insert into inside.attempts
@@ -121,10 +117,10 @@ from _stage s {_RUN} {_ASSET} where s.kind = 'emitted'"""
 
 _CHECKED = f"""
 insert into inside.checks
-select s.id, r.prefix, a.asset, {_PART}, {_m("(s.materialization ->> '$')", "i")}, s."check", s.passed, s.severity,
+select s.id, r.prefix, a.asset, {_PART}, {_m("s.materialization", "i")}, s."check", s.passed, s.severity,
     s.message, s.metadata, s.at
 from _stage s {_RUN} {_ASSET}
-left join inside.prefixes i on i.text = prefix_of(s.materialization ->> '$')
+left join inside.prefixes i on i.text = prefix_of(s.materialization)
 where s.kind = 'checked'"""
 
 _PARTITIONS_CHANGED = """

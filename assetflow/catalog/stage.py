@@ -6,7 +6,8 @@ Python's parser and row-wise inserts manage a few thousand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,45 +27,55 @@ class Line(NamedTuple):
     body: bytes
 
 
-_COLUMNS = {
+# Columns of a step's end; its materialization is read straight into typed fields, since most lines are of this kind.
+_DONE = {
+    "_l": "INTEGER", "_o": "BIGINT", "kind": "VARCHAR", "at": "TIMESTAMP", "run_id": "VARCHAR",
+    "environment": "VARCHAR", "step": "INTEGER", "asset": "VARCHAR", "partition": "VARCHAR", "status": "VARCHAR",
+    "attempts": "INTEGER", "seconds": "DOUBLE", "started_at": "TIMESTAMP", "causes": "JSON", "error": "JSON",
+    "caused_by": "VARCHAR", "published": "VARCHAR", "order": "BIGINT",
+    "materialization": "STRUCT(id VARCHAR, data_version VARCHAR, code_version VARCHAR, config JSON, "
+    "config_version VARCHAR, input_fingerprint VARCHAR, inputs VARCHAR[][], dependencies VARCHAR[], uri VARCHAR, "
+    'format VARCHAR, "rows" BIGINT, bytes BIGINT, "schema" JSON, column_versions JSON, payload JSON, metadata JSON, '
+    "packages JSON)",
+}  # fmt: skip
+
+_REST = {
     "_l": "INTEGER", "_o": "BIGINT", "kind": "VARCHAR", "at": "TIMESTAMP", "run_id": "VARCHAR",
     "environment": "VARCHAR", "selection": "JSON", "options": "JSON", "host": "VARCHAR", "pid": "BIGINT",
     "process_started": "VARCHAR", "version": "VARCHAR", "steps": "INTEGER", "parent_run": "VARCHAR",
     "status": "VARCHAR", "counts": "JSON", "error": "JSON", "asset": "VARCHAR", "partition": "VARCHAR",
     "code_version": "VARCHAR", "components": "VARCHAR[][]", "packages": "JSON", "texts": "MAP(VARCHAR, VARCHAR)",
     "id": "VARCHAR", "data_version": "VARCHAR", "detail": "JSON", "order": "BIGINT", "step": "INTEGER",
-    "attempt": "INTEGER", "attempts": "INTEGER", "started_at": "TIMESTAMP", "seconds": "DOUBLE", "causes": "JSON",
-    "caused_by": "VARCHAR", "published": "VARCHAR", "materialization": "JSON", "reason": "VARCHAR",
-    "definition": "VARCHAR", "added": "VARCHAR[]", "removed": "VARCHAR[]", "event_type": "VARCHAR",
-    "key": "VARCHAR", "payload": "JSON", "check": "VARCHAR", "passed": "BOOLEAN", "severity": "VARCHAR",
-    "message": "VARCHAR", "metadata": "JSON",
+    "attempt": "INTEGER", "started_at": "TIMESTAMP", "seconds": "DOUBLE", "materialization": "VARCHAR",
+    "reason": "VARCHAR", "definition": "VARCHAR", "added": "VARCHAR[]", "removed": "VARCHAR[]",
+    "event_type": "VARCHAR", "key": "VARCHAR", "payload": "JSON", "check": "VARCHAR", "passed": "BOOLEAN",
+    "severity": "VARCHAR", "message": "VARCHAR", "metadata": "JSON",
 }  # fmt: skip
-
-_MATERIALIZATION = """{
-    "id": "VARCHAR", "data_version": "VARCHAR", "code_version": "VARCHAR", "config": "JSON",
-    "config_version": "VARCHAR", "input_fingerprint": "VARCHAR", "inputs": [["VARCHAR"]],
-    "dependencies": ["VARCHAR"], "uri": "VARCHAR", "format": "VARCHAR", "rows": "BIGINT", "bytes": "BIGINT",
-    "schema": "JSON", "column_versions": "JSON", "payload": "JSON", "metadata": "JSON", "packages": "JSON"}"""
 
 _LARGEST = 16 << 20
 
-# What is made of the raw lines before anything is inserted; every conversion that can fail happens in these.
-_DERIVED = f"""
-create or replace temp table _made as
-    select _l, _o, s.run_id, s.environment, s.asset, s.partition, s.seconds, s.started_at, s.at, s."order",
-        json_transform(s.materialization, '{_MATERIALIZATION}') as x
-    from _stage s where s.kind = 'step_finished' and s.materialization is not null;
+# What is made of the raw lines before anything is inserted; every conversion that can fail happens before these.
+_INPUTS = """
 create or replace temp table _inputs as
-    select m.x.id as id, n.i[1] as asset, n.i[2] as partition, n.i[3] as input_id, n.i[4] as data_version
-    from _made m, unnest(m.x.inputs) n(i);
+    select d.p, d.n, u.i[1] as asset, u.i[2] as partition, prefix_of(u.i[3]) as input_p, number_of(u.i[3]) as input_n,
+        u.i[4] as data_version
+    from (select prefix_of(s.materialization.id) as p, number_of(s.materialization.id) as n,
+            s.materialization.inputs as inputs
+          from _done s where s.materialization is not null) d, unnest(d.inputs) u(i)"""
+
+_MOVES = """
 create or replace temp table _moves as
     select s.environment, s.asset, s.partition, s.published as id, s."order", s.at, s.status as reason
-    from _stage s
-    where s.kind = 'step_finished' and s.published is not null and s.status in ('materialized', 'reused')
+    from _done s where s.published is not null and s.status in ('materialized', 'reused')
     union all
-    select s.environment, s.asset, s.partition, s.materialization ->> '$', s."order", s.at, s.reason
-    from _stage s where s.kind = 'pointer_moved';
-"""
+    select s.environment, s.asset, s.partition, s.materialization, s."order", s.at, s.reason
+    from _stage s where s.kind = 'pointer_moved'"""
+
+_REPEATED = "select count(s.materialization.id) - count(distinct s.materialization.id) from _done s"
+_FIRST_ONLY = """
+update _done set materialization = null
+where materialization is not null and rowid not in (
+    select min(rowid) from _done where materialization is not null group by materialization.id)"""
 
 _MACROS = f"""
 create or replace temp macro prefix_of(t) as {id_prefix("t")};
@@ -78,23 +89,32 @@ from (select distinct t from ({source}) where t is not null) n anti join {table}
 """
 
 _TEXTS: tuple[tuple[str, str, str, str], ...] = (
-    ("inside.assets", "asset", "key", "select asset as t from _stage union all select asset from _inputs"),
+    (
+        "inside.assets",
+        "asset",
+        "key",
+        "select asset as t from _stage union all select asset from _done union all select asset from _inputs",
+    ),
     (
         "inside.partitions",
         "partition",
         "key",
-        "select partition as t from _stage union all select partition from _inputs",
+        "select partition as t from _stage union all select partition from _done union all select partition from _inputs",
     ),
-    ("inside.environments", "environment", "name", "select environment as t from _stage"),
+    (
+        "inside.environments",
+        "environment",
+        "name",
+        "select environment as t from _stage union all select environment from _done",
+    ),
     (
         "inside.prefixes",
         "prefix",
         "text",
-        """select run_id as t from _stage
-        union all select prefix_of(id) from (select distinct x.id as id from _made)
-        union all select prefix_of(id) from (select distinct input_id as id from _inputs)
-        union all select prefix_of(id) from (select distinct id from _moves)
-        union all select prefix_of(materialization ->> '$') from _stage where kind = 'checked'""",
+        """select run_id as t from _stage union all select run_id from _done
+        union all select p from _inputs union all select input_p from _inputs
+        union all select prefix_of(s.materialization.id) from _done s union all select prefix_of(id) from _moves
+        union all select prefix_of(materialization) from _stage where kind = 'checked'""",
     ),
 )
 
@@ -129,21 +149,56 @@ def load(con: Connection, lines: Sequence[Line], *, scratch: Path, reject: Calla
 
 
 def _load(con: Connection, lines: Sequence[Line], scratch: Path) -> None:
+    done: list[Line] = []
+    rest: list[Line] = []
+    for line in lines:
+        (done if _is_done(line.body) else rest).append(line)
+    _read(con, "_done", _DONE, done, scratch)
+    _read(con, "_stage", _REST, rest, scratch)
+    row = con.execute(_REPEATED).fetchone()
+    if row is not None and row[0]:
+        con.execute(_FIRST_ONLY)
+    con.execute(_INPUTS)
+    con.execute(_MOVES)
+
+
+def _is_done(body: bytes) -> bool:
+    if body.startswith(b'{"kind":'):
+        return body.startswith(b'{"kind":"step_finished"')
+    # written by another hand, with its fields in another order
+    record = json.loads(body) if b'"step_finished"' in body else {}
+    return isinstance(record, dict) and record.get("kind") == "step_finished"
+
+
+def _read(con: Connection, table: str, fields: Mapping[str, str], lines: Sequence[Line], scratch: Path) -> None:
+    if not lines:
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in fields.items())
+        con.execute(f"create or replace temp table {table}({columns})")
+        return
     with writing(scratch), open(scratch, "wb") as file:
         file.writelines(b'{"_l":%d,"_o":%d,%b\n' % (line.log, line.offset, line.body[1:]) for line in lines)
-    largest = max((len(line.body) for line in lines), default=0) + 100
-    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _COLUMNS.items())
+    largest = max(len(line.body) for line in lines) + 100
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in fields.items())
     con.execute(
-        "create or replace temp table _stage as select * from read_json($path, format = 'newline_delimited', "
+        f"create or replace temp table {table} as select * from read_json($path, format = 'newline_delimited', "
         f"columns = {{{columns}}}, maximum_object_size = {max(largest, _LARGEST)})",
         {"path": str(scratch)},
     )
-    con.execute(_DERIVED)
 
 
 def kinds(con: Connection) -> dict[str, int]:
     """How many lines of each kind are staged."""
-    return dict(con.execute("select kind, count(*) from _stage where kind is not null group by kind").fetchall())
+    rows = con.execute(
+        "select kind, count(*) from (select kind from _stage union all select kind from _done) "
+        "where kind is not null group by kind"
+    )
+    return dict(rows.fetchall())
+
+
+def has_tables(con: Connection) -> bool:
+    """Whether a staged materialization is a table."""
+    sql = "select 1 from _done s where s.materialization.format = 'parquet' limit 1"
+    return con.execute(sql).fetchone() is not None
 
 
 def intern(con: Connection) -> None:
