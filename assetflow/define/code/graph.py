@@ -8,6 +8,7 @@ to until that separates no more of them. The graph of the classes so found then 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from assetflow.define.code.components import Component, ComponentKind
 from assetflow.define.code.digest import digest
@@ -46,9 +47,12 @@ class Node:
         return self._component
 
 
+_label = itemgetter(0)
+
+
 def sorted_links(node: Node) -> list[tuple[str, Node]]:
     """The links of a node by label, links with the same label in the order they were made."""
-    return sorted(node.links, key=lambda link: link[0])
+    return sorted(node.links, key=_label) if len(node.links) > 1 else node.links
 
 
 def reachable(roots: Iterable[Node]) -> list[Node]:
@@ -95,19 +99,22 @@ def seal(root: Node) -> str:
     return str(root.sealed)
 
 
+def _color(node: Node, links: Sequence[tuple[str, Node]]) -> str:
+    parts = [node.own]
+    for label, target in links:
+        parts += [label, target.sealed or "inside"]
+    return digest("node", *parts)
+
+
 def _seal_group(members: Sequence[Node]) -> None:
     """Seal nodes that all reach each other, everything else they reach being sealed already."""
-    inside = {id(node) for node in members}
     links = {id(node): sorted_links(node) for node in members}
-    colors: dict[int, str] = {}
-    for node in members:
-        parts = [node.own]
-        for label, target in links[id(node)]:
-            parts += [label, target.sealed or "inside"]
-        colors[id(node)] = digest("node", *parts)
-    if len(members) == 1 and all(target is not members[0] for _, target in links[id(members[0])]):
-        members[0].sealed = colors[id(members[0])]
+    colors = {id(node): _color(node, links[id(node)]) for node in members}
+    first = id(members[0])
+    if len(members) == 1 and all(target is not members[0] for _, target in links[first]):
+        members[0].sealed = colors[first]
         return
+    inside = links.keys()
     inner = {
         key: [(label, id(target)) for label, target in pairs if id(target) in inside] for key, pairs in links.items()
     }

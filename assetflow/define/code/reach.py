@@ -46,6 +46,7 @@ class Reach:
         self._nodes: dict[object, Node] = {}
         self._kept: list[object] = []
         self._links: dict[tuple[int, str], tuple[str, tuple[Node, ...]]] = {}
+        self._symbols: dict[int, list[Symbol]] = {}
         self._homes: dict[int, Held] = {}
         self._namespaces: dict[str, Globals] = {}
         self.queue: list[tuple[Node, Subject]] = []
@@ -111,10 +112,13 @@ class Reach:
     def symbols_of(self, function: FunctionType) -> list[Symbol]:
         """The symbols a function can have come from; empty for generated code and for source that was edited since."""
         code = function.__code__
-        source = self.sources.of_code(code, function.__globals__)
-        if source is None:
-            return []
-        return matching(source.symbols.functions(code.co_name, code.co_firstlineno), code)
+        known = self._symbols.get(id(code))
+        if known is None:
+            source = self.sources.of_code(code, function.__globals__)
+            candidates = source.symbols.functions(code.co_name, code.co_firstlineno) if source is not None else []
+            known = self._symbols[id(code)] = matching(candidates, code)
+            self._kept.append(code)
+        return known
 
     def namespace_of(self, kind: type) -> Globals:
         """The namespace a class was defined in, as far as it is known; empty if not."""

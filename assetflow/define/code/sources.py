@@ -78,6 +78,8 @@ def code_file(code: CodeType, names: Globals) -> str:
     """The file of a code object; a relative name is completed by the namespace's own."""
     file = code.co_filename
     held = names.get("__file__")
+    if file == held:
+        return file
     if not os.path.isabs(file) and not file.startswith("<") and isinstance(held, str) and held.endswith(file):
         return held
     return file
