@@ -229,6 +229,34 @@ def test_functions_of_a_notebook_cell_are_read_from_it(project: Project) -> None
     assert names(first) == {"__main__:asset", "__main__:helper"}
 
 
+def test_classes_inside_functions_are_followed(project: Project) -> None:
+    source = """
+        def helper(x): return x + {}
+        def make(n):
+            class Local:
+                def run(self, x): return helper(x) + n
+            return Local
+        KIND = make({})
+        def asset(x): return KIND().run(x)
+    """
+    base = project.version(source.format(1, 2))
+    assert len({base, project.version(source.format(2, 2)), project.version(source.format(1, 3))}) == 3
+
+
+def test_objects_that_make_up_attributes_are_taken_as_they_are(project: Project) -> None:
+    source = """
+        import polars as pl
+        class Anything:
+            def __init__(self, n): self.__dict__["n"] = n
+            def __getattr__(self, name): return Anything(name)
+            def __call__(self): return 1
+        THING = {{"a": Anything({}), "b": pl.col}}
+        def asset(): return THING
+    """
+    assert project.version(source.format(1)) == project.version(source.format(1))
+    assert project.version(source.format(1)) != project.version(source.format(2))
+
+
 def test_lambdas_on_one_line_are_told_apart(project: Project) -> None:
     module = project.load("pair = (lambda x: x + 1, lambda x: x + 2)\nsame = (lambda x: x, lambda x: x)\n")
     assert project.of(module.pair[0]).version != project.of(module.pair[1]).version

@@ -18,7 +18,7 @@ FUNCTION_TYPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 def read_symbols(source: bytes | str) -> FileSymbols:
     """Parse one file; what does not parse gives a value whose `error` says why."""
     collecting = gc.isenabled()
-    gc.disable()  # a tree is a hundred thousand objects without garbage: looking through them costs a quarter of the time
+    gc.disable()  # trees are many objects and no garbage: looking through them takes a quarter of the time
     try:
         return _read(source)
     finally:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import PurePath
-from types import FunctionType, MappingProxyType, MethodType
+from types import BuiltinMethodType, FunctionType, MappingProxyType, MethodType, MethodWrapperType
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -165,11 +165,11 @@ class Encoder:
             return _Frame(id(value), "property", [value.fget, value.fset, value.fdel], unordered=False)
         if isinstance(value, FunctionType):
             return _Frame(id(value), "wrapper", _wrapper_parts(value), unordered=False)
-        owner = getattr(value, "__self__", _MISSING)
-        if owner is not _MISSING and callable(value):
-            return _Frame(id(value), "bound", [owner, getattr(value, "__name__", "")], unordered=False)
-        wrapped = getattr(value, "__wrapped__", _MISSING) if callable(value) else _MISSING
-        if wrapped is not _MISSING:
+        if isinstance(value, (BuiltinMethodType, MethodWrapperType)):
+            return _Frame(id(value), "bound", [value.__self__, value.__name__], unordered=False)
+        # read from the dictionary: objects that make attributes up on request have any attribute that is asked for
+        wrapped = value.__dict__.get("__wrapped__", _MISSING) if _has_dictionary(value) else _MISSING
+        if wrapped is not _MISSING and callable(value):
             return _Frame(id(value), "wrapped", [kind, wrapped], unordered=False)
         if self.host.is_followed(kind) and not _has_hidden_state(kind, self.host):
             return self._instance(value)
@@ -217,6 +217,11 @@ class Encoder:
 
 def _float(value: float) -> str:
     return "nan" if value != value else struct.pack(">d", value).hex()
+
+
+def _has_dictionary(value: object) -> bool:
+    """Whether an object has a dictionary of its own, asked of its type."""
+    return any("__dict__" in vars(base) for base in type(value).__mro__ if base is not type)
 
 
 def _plain_content(value: str | int | float | bytes) -> object:
