@@ -229,6 +229,88 @@ def test_functions_of_a_notebook_cell_are_read_from_it(project: Project) -> None
     assert names(first) == {"__main__:asset", "__main__:helper"}
 
 
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "os.environ['X']",
+        "os.environ.get('X')",
+        "os.getenv('X', default='d')",
+        "getenv('X')",
+        "short['X']",
+        "'X' in os.environ",
+        "os.environ[KEY]",
+        "local()",
+        "Reader.url()",
+        "[os.environ[KEY] for _ in x]",
+        "(lambda: environ.pop('X'))()",
+    ],
+)
+def test_environment_variables_count_however_they_are_read(project: Project, reading: str) -> None:
+    source = f"""
+        import os
+        from os import environ, environ as short, getenv
+        KEY = "X"
+        def local():
+            import os as system
+            from os import environ as other
+            return system.environ.get("Y"), other["X"]
+        class Reader:
+            @staticmethod
+            def url(): return os.environ["X"]
+        def asset(x): return {reading}
+    """
+    module = project.load(source)
+    versions = {project.of(module.asset, environ=given).version for given in ({}, {"X": ""}, {"X": "1"}, {"X": "2"})}
+    assert len(versions) == 4
+    assert "env:X" in names(project.of(module.asset))
+    assert project.of(module.asset).version == project.of(module.asset, environ={"Z": "1"}).version
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "import m; return m.f(x)",
+        "from m import f as g; return g(x)",
+        "import m as k; h = k; return h.f(x)",
+        "import m; return [m.f(y) for y in x]",
+        "import importlib; return importlib.import_module('m').f(x)",
+        "return __import__('m').f(x)",
+        "import m; return getattr(m, 'f')(x)",
+        "return top.f(x)",
+        "return (lambda: top.f)()(x)",
+        "return list(map(top.f, x))",
+        "return x.apply(key=top.f)",
+        "return K.g(x)",
+        "return again(x)",
+        "return table['f'](x)",
+        "global late; late = top.f; return late(x)",
+    ],
+)
+def test_a_helper_counts_however_it_is_reached(project: Project, use: str) -> None:
+    source = f"""
+        import m as top
+        from m import f as again
+        table = dict(f=top.f)
+        class K:
+            g = staticmethod(top.f)
+        def asset(x): {use}
+    """
+    versions = {project.version(source, m=f"def f(x): return x + {n}\ndef other(x): return 0\n") for n in (1, 2)}
+    assert len(versions) == 2
+    assert "assets/m.py:f" in names(project.of(project.load(source, m="def f(x): return x\n").asset))
+
+
+def test_the_decorator_of_assets_does_not_count_under_another_name(project: Project) -> None:
+    source = """
+        from functools import partial
+        import assetflow as af
+        mine = partial(af.asset, group="g", description="{}")
+        @mine()
+        def asset(): return 1
+    """
+    assert project.version(source.format("a")) == project.version(source.format("b"))
+
+
 def test_classes_inside_functions_are_followed(project: Project) -> None:
     source = """
         def helper(x): return x + {}
