@@ -15,6 +15,7 @@ import platform
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -117,9 +118,9 @@ def large(folder: Path, count: int, fan_in: int, repeat: int) -> dict[str, float
             for event in run_events("big", count, fan_in, partitions=True):
                 batch.append(event)
                 if len(batch) == 10_000:
-                    append += once(lambda: log.append(batch))
+                    append += once(partial(log.append, batch))
                     batch = []
-            append += once(lambda: log.append(batch))
+            append += once(partial(log.append, batch))
         fold = once(catalog.fold)
         path = folder / "catalog" / "catalog.duckdb"
         size = path.stat().st_size

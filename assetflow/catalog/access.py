@@ -34,8 +34,8 @@ where r.run not in (select run from inside.run_ends)
 order by x.text"""
 
 _COUNTS = """
-select s.status, count(*) from inside.steps s join inside.prefixes x on x.prefix = s.run where x.text = ? group by s.status
-order by s.status"""
+select s.status, count(*) from inside.steps s join inside.prefixes x on x.prefix = s.run where x.text = ?
+group by s.status order by s.status"""
 
 
 class Access:

@@ -150,9 +150,10 @@ def _open(paths: Paths, *, fresh: bool) -> Connection:
 
 
 def _begin(paths: Paths, con: Connection, request: Request, *, fresh: bool, notices: list[Notice]) -> _Work:
+    if fresh and paths.database.exists():
+        _refuse_newer(paths)
+    con.execute("begin")  # one transaction, because each flushes to the disk
     if fresh:
-        if paths.database.exists():
-            _refuse_newer(paths)
         schema.create(con, written_by=own_version())
         migrated = True
     else:
@@ -170,6 +171,7 @@ def _begin(paths: Paths, con: Connection, request: Request, *, fresh: bool, noti
             con.execute(statement)
         settings["views"] = views.DIGEST
         migrated = True
+    con.execute("commit")
     stage.prepare(con)
     return _Work(
         con=con,
@@ -254,7 +256,7 @@ def _finish(work: _Work, paths: Paths) -> None:
     store_root = str(request.store_root.absolute())
     if work.settings.get("store_root") != store_root:
         work.settings["store_root"] = store_root
-        work.touched = tables.every(con)
+        work.touched = tables.every(con) if "tables" in work.settings else set()
         work.changed = True
     # outside of the transaction, which the first view that cannot be made would end
     work.notices += tables.refresh(con, work.touched, store_root=request.store_root)

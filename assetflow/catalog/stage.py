@@ -99,7 +99,8 @@ _TEXTS: tuple[tuple[str, str, str, str], ...] = (
         "inside.partitions",
         "partition",
         "key",
-        "select partition as t from _stage union all select partition from _done union all select partition from _inputs",
+        """select partition as t from _stage union all select partition from _done
+        union all select partition from _inputs""",
     ),
     (
         "inside.environments",

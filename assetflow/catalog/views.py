@@ -1,7 +1,7 @@
 """The documented views and macros of `catalog.duckdb`, as SQL over its tables.
 
-Times are timestamps in UTC. No name says which database it is in, so that the views also work where the file is attached under
-another name.
+Times are timestamps in UTC. No name says which database it is in, so that the views also work where the file
+is attached under another name.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ found as (
     select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, c.depth + 1 as depth
     from closure c join inside.edges e on e.input_m = c.m
     union all
-    select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, 1 from inside.edges e where {sources})
+    select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, 1
+    from inside.edges e where {sources})
 select {_LINEAGE_COLUMNS}, e.depth as depth,
     exists (select 1 from inside.pointers p where p.m = e.m) as is_current
 from found e {_LINEAGE_JOINS}"""
@@ -101,7 +102,8 @@ _SEED = """
 _SOURCES = """
     e.input_asset in (select a.asset from inside.assets a where a.key = asset)
     and e.input_asset not in (select x.asset from inside.materializations x)
-    and (partition is null or e.input_partition in (select q.partition from inside.partitions q where q.key = partition))"""
+    and (partition is null or e.input_partition in (
+        select q.partition from inside.partitions q where q.key = partition))"""
 
 _CURRENT = f"""
 select v.name as environment, a.key as asset, q.key as partition, {id_text("p.m", "x")} as materialization,

@@ -41,7 +41,9 @@ print("ready", flush=True)
 count = 0
 while not (path.parent / "stop").exists():
     with duckdb.connect(str(path), read_only=True) as con:
-        runs, made = con.execute("select (select count(*) from runs), (select count(*) from materializations)").fetchone()
+        runs, made = con.execute(
+            "select (select count(*) from runs), (select count(*) from materializations)"
+        ).fetchone()
         assert con.execute("select count(*) from lineage").fetchone()[0] >= 0
     assert runs >= 1 and made >= last, (runs, made, last)
     last = made
