@@ -245,6 +245,11 @@ def test_offsets_count_partitions_and_not_days() -> None:
     )
     spanning = TimeWindowMapping(-1, 0).upstream_keys(["2013-01-07"], downstream=workdays, upstream=DAYS)
     assert spanning == ("2013-01-04", "2013-01-05", "2013-01-06", "2013-01-07")
+    # and the other way, days of the weekend read neither Friday nor Monday
+    assert TimeWindowMapping().downstream_keys(["2013-01-04", "2013-01-07"], downstream=DAYS, upstream=workdays) == (
+        "2013-01-04",
+        "2013-01-07",
+    )
     # a week does not read the Friday before it
     assert TimeWindowMapping().upstream_keys(["2013-01-06"], downstream=WEEKS, upstream=workdays)[0] == "2013-01-07"
 
@@ -308,6 +313,8 @@ def test_offsets_count_partitions_and_not_days() -> None:
         (SpecificPartitions(["2013-03-01"]), AREAS, DAYS, "n", ("2013-03-01",), "n"),
         (LastPartition(), AREAS, DailyPartitions("2014-01-01"), "n", ("the last partition (there is none yet)",), "n"),
         (as_mapping(lambda key: "2012-12-31"), AREAS, DAYS, "n", ("2012-12-31",), "n"),
+        (as_mapping(lambda key: "2013-03-01"), AREAS, DAYS, "n,s", ("2013-03-01",), "n,s"),
+        (as_mapping(lambda key: f"2013-01-{'1' if key == 'n' else '3'}0"), AREAS, DAYS, "n,s", ("2013-01-30",), "s"),
         (
             DimensionMapping("day"),
             GRID,

@@ -235,3 +235,15 @@ def test_leap_days_keep_key_and_window_together() -> None:
 def test_the_last_day_of_months() -> None:
     definition = CronPartitions("0 0 L * *", "2024-01-01", "2024-05-01", fmt="%Y-%m-%d")
     assert definition.keys() == ["2024-01-31", "2024-02-29", "2024-03-31"]
+
+
+def test_a_fold_across_the_new_year_does_not_start_a_day_twice() -> None:
+    # on 1911-12-31 clocks in Niamey went back from midnight to 22:51:32, so that 23:00 came again in the new UTC year
+    definition = DailyPartitions("1911-12-30", "1912-01-03", tz="Africa/Niamey", hour_offset=23)
+    assert definition.keys() == ["1911-12-30", "1911-12-31", "1912-01-01"]
+
+
+def test_weeks_that_a_new_year_cuts_in_two_read_back() -> None:
+    definition = CronPartitions("0 0 1,31 1,12 *", "2013-12-01", "2015-02-01", fmt="%Y-%U")
+    assert definition.keys() == ["2013-48", "2013-52", "2014-00", "2014-04", "2014-48", "2014-52", "2015-00"]
+    assert [definition.key(definition.ordinal(key)) for key in definition.all()] == list(definition.all())
