@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 ROW_BYTES = 60  # of the frame below in memory: five columns of 8 bytes, a date, a short text within its view
 READS = 7  # in one process, since a single one is too short to compare
@@ -118,8 +118,8 @@ def measure(contestant: str, folder: Path, *, durable: bool) -> dict[str, float]
     start = time.perf_counter()
     match contestant:
         case "sink_parquet":
-            sync = "all" if durable else None
-            lazy.sink_parquet(plain, compression="zstd", row_group_size=ROW_GROUP_SIZE, sync_on_close=sync)  # type: ignore[arg-type]
+            sync: Literal["all"] | None = "all" if durable else None
+            lazy.sink_parquet(plain, compression="zstd", row_group_size=ROW_GROUP_SIZE, sync_on_close=sync)
         case "store_write":
             store.write(lazy, asset="t", partition=None, durable=durable)
         case _:
