@@ -109,7 +109,9 @@ class PartitionsDefinition(ABC):
 
         Without `as_of` every key of the definition is accepted, also one whose time has not come.
         """
-        points = []
+        points: list[tuple[int, ...]] = []
+        if isinstance(keys, (str, bytes)):
+            raise PartitionError(f"subset got the single text {keys!r}", hint=f"give a list of keys: [{keys!r}]")
         for key, point in self._points(keys):
             if point is None:
                 raise self.unknown(key)

@@ -533,3 +533,54 @@ def test_products_of_dimensions_agree_with_their_keys() -> None:
     found = set(mapping.upstream_keys(["n|2013-01-02", "s|2013-01-05"], downstream=GRID, upstream=GRID))
     expected = {f"{area}|2013-01-{day}" for area, day in product("sw", ("01", "02"))}
     assert found == expected | {"s|2013-01-04", "s|2013-01-05"}
+
+
+LEFT = MultiPartitions(
+    day=DailyPartitions("2013-01-01", "2013-01-05"), area=AREAS, other=StaticPartitions(["n", "s", "x"])
+)
+RIGHT = MultiPartitions(
+    day=DailyPartitions("2013-01-02", "2013-01-06"),
+    hour=HourlyPartitions("2013-01-03", "2013-01-05", exclude="0 6-23 * * *"),
+    place=StaticPartitions(["w", "s", "q"]),
+    sparse=[
+        f"2013-01-0{day}|2013-01-0{hour_day}-0{hour}:00|{place}"
+        for day in range(2, 6)
+        for hour_day in (3, 4)
+        for hour in range(6)
+        for place in ("w", "s", "q")
+        if (day + hour + hour_day) % 3
+    ],
+)
+LINKS: dict[str, tuple[tuple[str, PartitionMapping], ...]] = {
+    "day": (("day", TimeWindowMapping(-1, 0, True)), ("day", TimeWindowMapping(allow_nonexistent_upstream=True))),
+    "hour": (("day", TimeWindowMapping(0, 1, True)), ("day", TimeWindowMapping(-2, -1, True))),
+    "place": (("area", IdentityMapping()), ("other", IdentityMapping()), ("other", StaticMapping({"w": ["n", "s"]}))),
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    table=st.fixed_dictionaries({}, optional={name: st.sampled_from(links) for name, links in LINKS.items()}),
+    keys=st.lists(st.sampled_from(list(LEFT.keys())), min_size=1, max_size=6),
+)
+def test_dimensions_read_the_product_of_what_each_reads(
+    table: dict[str, tuple[str, PartitionMapping]], keys: list[str]
+) -> None:
+    if not table:
+        return
+    mapping = DimensionMapping(table)
+    reads: dict[str, set[str]] = {}
+    for key in keys:
+        parts, sides = LEFT.split(key), []
+        for name, axis in RIGHT.dimensions:
+            if name not in table:
+                sides.append(tuple(axis.all()))
+                continue
+            source, inner = table[name]
+            sides.append(inner.upstream_keys([parts[source]], downstream=LEFT.dimension(source), upstream=axis))
+        reads[key] = {text for each in product(*sides) if (text := "|".join(each)) in RIGHT}
+    everything = set().union(*reads.values())
+    assert set(mapping.upstream_keys(keys, downstream=LEFT, upstream=RIGHT)) == everything
+    some = set(sorted(everything)[:2])
+    readers = set(mapping.downstream_keys(some, downstream=LEFT, upstream=RIGHT))
+    assert readers & set(keys) == {key for key, read in reads.items() if read & some}

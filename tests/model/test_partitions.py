@@ -253,6 +253,8 @@ def test_exclusions() -> None:
         (lambda: partitions_from_json({}), "does not describe partitions", ""),
         (lambda: DAYS.keys(), "has no end", "as_of"),
         (lambda: DAYS.keys(datetime(2013, 1, 1)), "aware", ""),
+        (lambda: DAYS.subset("2013-01-01"), "single text '2013-01-01'", "list of keys"),
+        (lambda: DAYS.subset([None]), "None is not a partition", "keys look like"),  # type: ignore[list-item]
         (lambda: DAYS.key(-1), "no partition number -1", ""),
         (lambda: StaticPartitions(["a"]).window("a"), "no time window", ""),
         (lambda: MultiPartitions(a=DAYS, b=DAYS).window("2013-01-01|2013-01-01"), "no single time dimension", ""),
