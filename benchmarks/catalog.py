@@ -84,7 +84,12 @@ def small(folder: Path, repeat: int) -> dict[str, float]:
     with Catalog(folder / "catalog", store_root=folder / "store") as catalog:
         events = list(run_events("r0", 1000, 2, partitions=False))
         log = catalog.open_log("r0")
-        append = once(lambda: [log.append([event]) for event in events])
+
+        def append_each() -> None:
+            for event in events:
+                log.append([event])
+
+        append = once(append_each)
         sync = once(log.sync)
         log.close()
         first = once(catalog.fold)

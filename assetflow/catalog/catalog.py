@@ -93,6 +93,9 @@ class Catalog:
         """
         if not self._exists():
             return ()
+        note = sidecar.read(self._paths)
+        if note is not None and note.unfinished == 0 and sidecar.logs_current(self._paths, note):
+            return ()
         return self._access().recover(alive, at)
 
     # --- reading

@@ -31,6 +31,7 @@ PACK_ABOVE = 64
 """Ended logs are packed into a segment when there are more than this."""
 
 _CHUNK_BYTES = 64 << 20
+_UNFINISHED = "select count(*) from inside.runs r anti join inside.run_ends e on e.run = r.run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class _Work:
     events: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
     touched: set[int] = field(default_factory=set)
+    unfinished: int = 0
     packed: segments.Packed | None = None
 
 
@@ -276,6 +278,8 @@ def _finish(work: _Work, paths: Paths) -> None:
         for kind, count in sorted(work.unknown.items())
     ]
     work.pending.record()
+    row = con.execute(_UNFINISHED).fetchone()
+    work.unfinished = int(row[0]) if row else 0
     ended = segments.ended(con, paths)
     if len(ended) > PACK_ABOVE:
         work.packed = segments.pack(con, paths, ended)
@@ -346,6 +350,7 @@ def _note(work: _Work, paths: Paths) -> None:
             segments=tuple(sorted(work.pending.known_segments)),
             digest=work.settings.get("digest"),
             store_root=work.settings["store_root"],
+            unfinished=work.unfinished,
         ),
     )
 

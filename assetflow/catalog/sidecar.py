@@ -56,7 +56,10 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sidecar:
-    """What `catalog.duckdb` was when it was last folded, and how much of each log is in it."""
+    """What `catalog.duckdb` was when it was last folded, and how much of each log is in it.
+
+    `unfinished` counts the runs that have begun and not ended.
+    """
 
     catalog: tuple[int, int, int]
     schema: tuple[int, str]
@@ -64,6 +67,7 @@ class Sidecar:
     segments: tuple[str, ...] = ()
     digest: str | None = None
     store_root: str = ""
+    unfinished: int = 0
 
 
 def identity(path: Path) -> tuple[int, int, int] | None:
@@ -127,6 +131,7 @@ def read(paths: Paths) -> Sidecar | None:
             segments=tuple(record["segments"]),
             digest=record["digest"],
             store_root=record["store_root"],
+            unfinished=int(record["unfinished"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None  # a note that cannot be read is no note
@@ -143,6 +148,7 @@ def write(paths: Paths, note: Sidecar) -> None:
         "segments": list(note.segments),
         "digest": note.digest,
         "store_root": note.store_root,
+        "unfinished": note.unfinished,
     }
     with suppress(CatalogUnwritableError):
         write_atomic(paths.sidecar, json.dumps(record).encode())

@@ -283,9 +283,9 @@ def test_views_read_the_current_files_of_tables(tmp_path: Path) -> None:
     target = catalog(tmp_path)
     (tmp_path / "store").mkdir()
     for name in ("one", "two", "it's"):
-        duckdb.sql(f"select '{name.replace(chr(39), '')}' as v").write_parquet(
-            str(tmp_path / "store" / f"{name}.parquet")
-        )
+        path, value = str(tmp_path / "store" / f"{name}.parquet"), name.replace("'", "")
+        with duckdb.connect() as con:
+            con.execute("copy (select $value as v) to $path", {"value": value, "path": path})
 
     def table(number: int, asset: str, partition: str | None, name: str, order: int = 1) -> StepFinished:
         return made("r1", number, asset, partition, order=order, uri=f"{name}.parquet", format="parquet")

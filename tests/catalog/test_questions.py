@@ -307,11 +307,12 @@ def test_the_catalog_answers_the_plain_module_also_when_attached(flights: Catalo
         assert con.execute("select count(*) from upstream_of('report')").fetchall() == [(3,)]
 
 
-def test_is_current_imports_no_duckdb(flights: Catalog) -> None:
+def test_a_catalog_with_nothing_to_do_imports_no_duckdb(flights: Catalog) -> None:
     flights.fold()
     code = (
         "import sys; from pathlib import Path; from tests.catalog.making import catalog; "
         "assert catalog(Path(sys.argv[1])).is_current(); "
+        "assert catalog(Path(sys.argv[1])).recover(lambda *owner: False, '2026-02-01T00:00:00.000000Z') == (); "
         "assert not {'duckdb', '_duckdb', 'polars', 'pydantic'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(flights.root.parent)], check=True, cwd=ROOT)
