@@ -33,11 +33,9 @@ select m.id, m.asset, m.partition, m.run_id, m.data_version, m.code_version, m.c
      where c.materialization = m.id)
 from materializations m {{where}} order by m."order" desc, m.finished_at desc, m.id desc {{limit}}"""
 
-_SOURCES = """
-    e.input_asset in (select a.asset from inside.assets a where a.key = $asset)
-    and e.input_asset not in (select x.asset from inside.materializations x)
-    and ($partition is null or e.input_partition in (
-        select q.partition from inside.partitions q where q.key = $partition))"""
+_SOURCE = """
+select a.asset from inside.assets a
+where a.key = $asset and not exists (select 1 from inside.materializations x where x.asset = a.asset)"""
 
 _CURRENT_SEED = """
 select p.m from inside.pointers p
@@ -133,10 +131,10 @@ def lineage(
     """The recorded edges above and below what is current, or above and below one materialization."""
     params: dict[str, Any] = {"depth": depth}
     if materialization is None:
-        seed, sources = _CURRENT_SEED, _SOURCES
+        seed, source, part = _CURRENT_SEED, _SOURCE, "$partition"
         params |= {"asset": asset, "partition": partition, "environment": environment}
     else:
-        seed, sources = _ONE_SEED, "false"
+        seed, source, part = _ONE_SEED, "select 0 as asset where false", "null"
         params |= {"materialization": materialization}
         if not reader.rows("select 1 from materializations where id = ?", [materialization]):
             raise ValueNotFoundError(
@@ -144,7 +142,7 @@ def lineage(
             )
     limit = "cast($depth as bigint)"
     up = reader.rows(_ordered(upstream_sql(seed, limit=limit)), params)
-    down = reader.rows(_ordered(downstream_sql(seed, sources=sources, limit=limit)), params)
+    down = reader.rows(_ordered(downstream_sql(seed, source=source, partition=part, limit=limit)), params)
     return Lineage(
         asset=asset,
         partition=partition,

@@ -40,8 +40,8 @@ where s.run = b.run and s.step = b.step and s.asset = b.asset and s.partition = 
 _MADE = f"""
 insert into inside.materializations
 select {_m("s.x.id", "i")} as m, a.asset, {_PART}, v.environment, s.x.data_version, s.x.code_version, s.x.config,
-    coalesce(s.x.config_version, ''), s.x.input_fingerprint, array_to_string(list_sort(list_distinct(
-        coalesce(s.x.dependencies, list_transform(s.x.inputs, lambda e: e[1]), []))), chr(10)),
+    coalesce(s.x.config_version, ''), s.x.input_fingerprint, coalesce(s.x.dependencies,
+        array_to_string(list_sort(list_distinct(list_transform(s.x.inputs, lambda e: e[1]))), chr(10)), ''),
     s.x.uri, s.x.format, s.x.rows, s.x.bytes, s.x.schema, s.x.column_versions, s.x.payload, s.x.metadata,
     s.x.packages, s.seconds, s.started_at, s.at, s."order"
 from (select d.*, d.materialization as x from _done d where d.materialization is not null) s {_ASSET}

@@ -34,7 +34,7 @@ _DONE = {
     "attempts": "INTEGER", "seconds": "DOUBLE", "started_at": "TIMESTAMP", "causes": "JSON", "error": "JSON",
     "caused_by": "VARCHAR", "published": "VARCHAR", "order": "BIGINT",
     "materialization": "STRUCT(id VARCHAR, data_version VARCHAR, code_version VARCHAR, config JSON, "
-    "config_version VARCHAR, input_fingerprint VARCHAR, inputs VARCHAR[][], dependencies VARCHAR[], uri VARCHAR, "
+    "config_version VARCHAR, input_fingerprint VARCHAR, inputs VARCHAR[][], dependencies VARCHAR, uri VARCHAR, "
     'format VARCHAR, "rows" BIGINT, bytes BIGINT, "schema" JSON, column_versions JSON, payload JSON, metadata JSON, '
     "packages JSON)",
 }  # fmt: skip

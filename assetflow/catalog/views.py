@@ -57,7 +57,7 @@ with recursive seed as materialized ({seed}),
 closure(m, depth) using key (m) as (
     select seed.m, 0 from seed
     union
-    select distinct e.input_m, c.depth + 1
+    select e.input_m, c.depth + 1
     from closure c join inside.edges e on e.m = c.m
     where e.input_m is not null and ({limit} is null or c.depth + 1 < {limit})
       and not exists (select 1 from recurring.closure r where r.m = e.input_m))
@@ -65,18 +65,25 @@ select {_LINEAGE_COLUMNS}, c.depth + 1 as depth
 from closure c join inside.edges e on e.m = c.m {_LINEAGE_JOINS}"""
 
 
-def downstream_sql(seed: str, *, sources: str, limit: str = "null") -> str:
+def downstream_sql(seed: str, *, source: str, partition: str, limit: str = "null") -> str:
     """SQL for the edges below the materializations of `seed`, with their depth and whether they are current.
 
-    `sources` is a condition on edges `e` for what no materialization stands for: reads of observed sources.
+    `source` selects the number of the asset asked for (column asset) if it is an observed source: no materialization
+    stands for it, so whatever recorded a read of it is where its downstream begins. `partition` is the SQL of the
+    partition key asked for, or null.
     """
+    reads = f"""e.input_asset in (select source.asset from source) and ({partition} is null or e.input_partition in (
+        select q.partition from inside.partitions q where q.key = {partition}))"""
     return f"""
 with recursive seed as materialized ({seed}),
-direct as materialized (select distinct e.m from inside.edges e where {sources}),
+source as materialized ({source}),
+direct as materialized (
+    select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, 1 as depth
+    from inside.edges e where {reads}),
 closure(m, depth) using key (m) as (
-    (select seed.m, 0 from seed union all select direct.m, 1 from direct where {limit} is null or 1 < {limit})
+    (select seed.m, 0 from seed union all select distinct direct.m, 1 from direct where {limit} is null or 1 < {limit})
     union
-    select distinct e.m, c.depth + 1
+    select e.m, c.depth + 1
     from closure c join inside.edges e on e.input_m = c.m
     where ({limit} is null or c.depth + 1 < {limit})
       and not exists (select 1 from recurring.closure r where r.m = e.m)),
@@ -84,8 +91,7 @@ found as (
     select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, c.depth + 1 as depth
     from closure c join inside.edges e on e.input_m = c.m
     union all
-    select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, 1
-    from inside.edges e where {sources})
+    from direct)
 select {_LINEAGE_COLUMNS}, e.depth as depth,
     exists (select 1 from inside.pointers p where p.m = e.m) as is_current
 from found e {_LINEAGE_JOINS}"""
@@ -98,12 +104,9 @@ _SEED = """
     left join inside.partitions q on q.partition = p.partition
     where a.key = asset and v.name = environment and p.m is not null and (partition is null or q.key = partition)"""
 
-# An observed source has no materialization: whatever recorded a read of it is where its downstream begins.
-_SOURCES = """
-    e.input_asset in (select a.asset from inside.assets a where a.key = asset)
-    and e.input_asset not in (select x.asset from inside.materializations x)
-    and (partition is null or e.input_partition in (
-        select q.partition from inside.partitions q where q.key = partition))"""
+_SOURCE = """
+    select a.asset from inside.assets a
+    where a.key = asset and not exists (select 1 from inside.materializations x where x.asset = a.asset)"""
 
 _CURRENT = f"""
 select v.name as environment, a.key as asset, q.key as partition, {id_text("p.m", "x")} as materialization,
@@ -232,7 +235,7 @@ VIEWS: dict[str, str] = {
 
 MACROS: dict[str, str] = {
     "upstream_of(asset, \"partition\" := null, environment := 'prod')": upstream_sql(_SEED),
-    "downstream_of(asset, \"partition\" := null, environment := 'prod')": downstream_sql(_SEED, sources=_SOURCES),
+    "downstream_of(asset, \"partition\" := null, environment := 'prod')": downstream_sql(_SEED, source=_SOURCE, partition='"partition"'),
     'as_of("timestamp")': _CURRENT.format(pointers=_AS_OF),
 }
 
