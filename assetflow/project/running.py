@@ -191,7 +191,7 @@ def _stamp(project: Project, planned: Planned) -> None:
             ),
         ),
         fresh=planned.plan.fresh,
-        targets=len(planned.targets),
+        assets=len(planned.plan.verdicts),
         files=[*definition_files(loaded), *source_places(loaded, planned.hashes.stats)],
         state=state,
         absent=loaded.space.absent(),

@@ -18,7 +18,7 @@ from xxhash import xxh3_128_hexdigest
 
 from assetflow import __version__
 
-FORMAT = 2
+FORMAT = 3
 MARGIN_NS = 20_000_000
 """A file changed so shortly before it was read may change again without its times telling."""
 
@@ -27,14 +27,15 @@ Stat = list[int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """`files` by path with size, times and inode; `absent` paths that must not exist; `present` ones that must.
+    """`fresh` counts asset partitions, of so many `assets`.
 
-    `environment` maps variable names to a hash of their value; `until` is the instant (ns) at which time alone could
+    `files` are by path with size, times and inode; `absent` are paths that must not exist, `present` ones that must.
+    `variables` maps variable names to a hash of their value; `until` is the instant (ns) at which time alone could
     change the verdict.
     """
 
     fresh: int
-    targets: int
+    assets: int
     files: Mapping[str, Stat]
     absent: Sequence[str]
     present: Sequence[str]
@@ -92,7 +93,7 @@ def write_stamp(
     path: Path,
     *,
     fresh: int,
-    targets: int,
+    assets: int,
     files: Iterable[Path],
     state: Mapping[str, Stat],
     absent: Iterable[Path],
@@ -118,7 +119,7 @@ def write_stamp(
         return False
     stamp = {
         "fresh": fresh,
-        "targets": targets,
+        "assets": assets,
         "files": stats,
         "absent": [str(place) for place in absent],
         "present": [str(place) for place in present],

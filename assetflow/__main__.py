@@ -1,0 +1,21 @@
+"""The program `assetflow`, also as `python -m assetflow`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    from assetflow.cli.main import run  # here, so that `import assetflow.__main__` runs and imports nothing
+
+    ended = run(sys.argv[1:])
+    if ended.threads_left:
+        # a canceled step may sleep or compute for hours in a thread that nobody can stop
+        os._exit(ended.code)
+    sys.exit(ended.code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One module per command, each with a `command`; the table of them is `assetflow.cli.table`."""

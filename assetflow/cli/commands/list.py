@@ -1,0 +1,45 @@
+"""`assetflow list`."""
+
+from __future__ import annotations
+
+import click
+
+from assetflow.cli.columns import Cell, columns
+from assetflow.cli.options import Command, environment_option
+from assetflow.cli.screen import VERDICT_STYLES
+from assetflow.cli.session import Session
+from assetflow.cli.table import COMMANDS
+from assetflow.project.listing import AssetListing
+
+
+@click.command("list", cls=Command, short_help=COMMANDS["list"])
+@click.argument("selection", nargs=-1, metavar="[SEL]...")
+@environment_option
+@click.pass_obj
+def command(session: Session, selection: tuple[str, ...], environment: str | None) -> None:
+    """List the selected assets, all without a selection, with their verdicts."""
+    with session.project(session.settings(environment=environment)) as project:
+        listings = project.assets(selection or None)
+    screen = session.screen
+    if session.json:
+        screen.document([listing.to_json() for listing in listings])
+    elif listings:
+        header = ("asset", "verdict", "partitions", "group", "description")
+        screen.data(columns(screen, [_row(listing) for listing in listings], header=header, right={2}))
+    else:
+        screen.talk("no asset is selected" if selection else "the project declares no asset yet")
+
+
+def _row(listing: AssetListing) -> list[Cell]:
+    partitions = "" if listing.partitions is None else f"{listing.partitions[1]:,} of {listing.partitions[0]:,}"
+    description = listing.description.strip().partition("\n")[0]
+    return [listing.asset, verdict_cell(listing), partitions, (listing.group, "dim"), (description, "dim")]
+
+
+def verdict_cell(listing: AssetListing) -> Cell:
+    """The verdict of a listing as a cell; a source is no more than there or not."""
+    if listing.kind == "source":
+        return ("source", "dim") if listing.verdict == "fresh" else ("source missing", "red")
+    if listing.overdue:
+        return (f"{listing.verdict}, overdue" if listing.verdict != "stale" else "overdue", VERDICT_STYLES["overdue"])
+    return (listing.verdict, VERDICT_STYLES[listing.verdict])

@@ -1,0 +1,116 @@
+"""Carrying out a request in front of the user: plan, run with a display, and say what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+from assetflow.cli.main import CANCELED
+from assetflow.cli.planning import note_plan
+from assetflow.cli.progress import Display
+from assetflow.cli.run_text import failure_blocks, summary
+from assetflow.cli.screen import Screen
+from assetflow.cli.session import Session
+from assetflow.cli.words import fresh_words
+from assetflow.define.settings import Settings
+from assetflow.executor.result import RunResult
+from assetflow.model.record import RunStatus
+from assetflow.project.project import Planned, Project
+from assetflow.project.request import Ask
+
+FAILED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunWay:
+    """How a request is carried out; `workers` None leaves it to the settings."""
+
+    workers: int | None = None
+    fail_fast: bool = False
+    parent_run: str | None = None
+
+
+def materialize(session: Session, settings: Settings, ask: Ask, way: RunWay) -> int:
+    """Plan and run a request; the exit code tells whether all of it succeeded."""
+    with session.project(settings) as project:
+        return carry_out(session, project, ask, way)
+
+
+def carry_out(session: Session, project: Project, ask: Ask, way: RunWay) -> int:
+    """The same with an open project."""
+    screen = session.screen
+    for run_id in project.recover():
+        screen.note(f"run {run_id} was interrupted; its finished steps count")
+    planned = project.planned(ask)
+    note_plan(session, planned)
+    result = _run(session, project, planned, way)
+    if session.json:
+        screen.document(result.to_json())
+    _report(session, project, planned, result)
+    match result.status:
+        case RunStatus.SUCCEEDED:
+            return 0
+        case RunStatus.CANCELED:
+            session.threads_left = True
+            return CANCELED
+        case _:
+            return FAILED
+
+
+def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> RunResult:
+    display = Display(session, planned.plan)
+    with interruptible(session.screen), display:
+        return project.run_planned(
+            planned,
+            workers=way.workers,
+            fail_fast=way.fail_fast,
+            on_event=[display.hear],
+            echo=display.echo,
+            notify=display.note,
+            parent_run=way.parent_run,
+        )
+
+
+def _report(session: Session, project: Project, planned: Planned, result: RunResult) -> None:
+    screen = session.screen
+    if result.run_id is None:
+        words = fresh_words(len(planned.plan.verdicts), planned.plan.fresh)
+    else:
+        words = summary(screen, result)
+    if session.json:
+        screen.talk(words)
+    elif not screen.quiet:
+        screen.data(words)
+    for block in failure_blocks(screen, result, root=str(project.settings.root), whole=session.verbose):
+        screen.urgent(f"\n{block}")
+    if result.status is RunStatus.CANCELED:
+        screen.talk(f"\n{screen.talk_style('hint:', 'cyan')} `assetflow resume {result.run_id}` goes on from here")
+
+
+@contextlib.contextmanager
+def interruptible(screen: Screen) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) cancels the run, which then ends in order; the second ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            os.write(2, b"\x1b[?25h\n" if screen.err_is_terminal else b"\n")
+            os._exit(CANCELED)
+        asked = True
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,129 @@
+"""The entry of the command line: from arguments to an exit code, with every way to end in one place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assetflow import __version__
+from assetflow.cli.options import NAMES, everywhere
+from assetflow.cli.screen import Screen
+from assetflow.cli.session import Session
+from assetflow.cli.table import COMMANDS, SECTIONS
+
+CANCELED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How an invocation ended; `threads_left` says that steps still run in threads that nobody waits for."""
+
+    code: int
+    threads_left: bool = False
+
+
+class Program(click.Group):
+    """The group of all commands, each imported when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"assetflow.cli.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not ctx.resilient_parsing and name not in COMMANDS and not name.startswith("-"):
+            from assetflow.errors import UsageError, did_you_mean  # only when something is wrong
+
+            raise UsageError(
+                f"there is no command `{name}`",
+                hint=did_you_mean(name, COMMANDS) or "`assetflow --help` lists the commands",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(11), text) for name, text in commands.items()])
+
+
+def program() -> Program:
+    """The root command."""
+    return Program(
+        name="assetflow",
+        params=[
+            *everywhere(),
+            click.Option(
+                ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version,
+                help="Print the version.",
+            ),
+        ],
+        help="Keep tables, files and models up to date.",
+        epilog="Begin with `assetflow init`, then `assetflow materialize`.",
+        context_settings=NAMES,
+        no_args_is_help=False,
+        invoke_without_command=True,
+        callback=_without_command,
+    )  # fmt: skip
+
+
+@click.pass_context
+def _without_command(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(f"assetflow {__version__}")
+        ctx.exit()
+
+
+def run(args: Sequence[str], *, environ: Mapping[str, str] | None = None) -> Ended:
+    """Carry out one invocation; writes to `sys.stdout` and `sys.stderr`, raises nothing."""
+    environ = os.environ if environ is None else environ
+    session = Session(screen=Screen(sys.stdout, sys.stderr, environ), environ=environ, cwd=Path.cwd())
+    try:
+        code = _invoke(args, session)
+        session.screen.flush()
+    except BrokenPipeError:
+        _let_go_of_pipes()
+        return Ended(code=0)
+    return Ended(code=code, threads_left=session.threads_left)
+
+
+def _invoke(args: Sequence[str], session: Session) -> int:
+    try:
+        code: Any = program().main(args=list(args), prog_name="assetflow", standalone_mode=False, obj=session)
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, click.Abort):
+        session.screen.urgent("canceled")
+        return CANCELED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        from assetflow.cli.failures import report  # only when something is wrong
+
+        return report(error, session, args)
+
+
+def _let_go_of_pipes() -> None:
+    """Whoever read our output has gone: nothing more can be written, and nobody is there to be told."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

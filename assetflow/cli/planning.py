@@ -1,0 +1,54 @@
+"""Showing a plan, for `plan` and for `materialize --dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assetflow.cli.plan_text import explained, explanation_json, explanation_text, plan_text
+from assetflow.cli.session import Session
+from assetflow.define.settings import Settings
+from assetflow.project.project import Planned
+from assetflow.project.request import Ask
+
+WORK = 5
+"""The exit code of `plan --check` when there is work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """How a plan is shown: `explain` None for the list of steps, else the assets to explain (none: the targets)."""
+
+    explain: Sequence[str] | None = None
+    check: bool = False
+    expand: bool = False
+
+
+def show_plan(session: Session, settings: Settings, ask: Ask, view: PlanView) -> int:
+    """Plan, print, and return the exit code; nothing is written."""
+    screen = session.screen
+    with session.project(settings) as project:
+        planned = project.planned(ask)
+        plan = planned.plan
+        note_plan(session, planned)
+        if view.explain is not None:
+            found = explained(plan, view.explain)
+            if session.json:
+                screen.document({"environment": plan.environment, "as_of": plan.as_of, "nodes": explanation_json(found)})
+            elif found:
+                screen.data(explanation_text(screen, found))
+            else:
+                screen.data(plan_text(screen, plan))
+        elif session.json:
+            screen.document(plan.to_json(expand=view.expand))
+        else:
+            screen.data(plan_text(screen, plan))
+    return WORK if view.check and not plan.is_empty else 0
+
+
+def note_plan(session: Session, planned: Planned) -> None:
+    """What the catalog and the planner remark beside the plan."""
+    for notice in planned.notices:
+        session.screen.note(notice.message)
+    for text in planned.plan.notes:
+        session.screen.note(text)

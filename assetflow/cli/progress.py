@@ -1,0 +1,189 @@
+"""What the user sees while a run goes on: a line per asset as it ends, and on a terminal what is running now."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from assetflow.cli.live import Live
+from assetflow.cli.screen import STATUS_STYLES, styled
+from assetflow.cli.session import Session
+from assetflow.cli.words import amount, counted, duration
+from assetflow.model.event import Event, StepFinished, StepStarted
+from assetflow.model.keys import show
+from assetflow.model.plan import Plan
+from assetflow.model.record import StepStatus
+
+_WORD = 12
+_WIDEST = 40
+_SILENCE = 30.0
+"""Seconds after which a run that says nothing, because one asset has many partitions, tells where it stands."""
+
+
+@dataclass(slots=True)
+class AssetProgress:
+    """Where one asset of a run stands; times are of the monotonic clock."""
+
+    planned: int
+    ended: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+    rows: int | None = None
+    seconds: float = 0.0
+    running: dict[str | None, float] = field(default_factory=dict)
+    first_start: float | None = None
+
+
+class Display:
+    """Hears the events of a run and shows them; lines go to stdout, to stderr where stdout holds JSON.
+
+    Partitions of one asset share a line, unless verbose; failures are always named, each with its error.
+    """
+
+    def __init__(self, session: Session, plan: Plan) -> None:
+        screen = session.screen
+        self.screen = screen
+        self.verbose = session.verbose
+        self.assets: dict[str, AssetProgress] = {}
+        for step in plan.steps:
+            self.assets.setdefault(step.asset, AssetProgress(planned=0)).planned += step.count
+        self.planned = plan.work
+        self.ended = 0
+        self.started = time.monotonic()
+        self._spoke = self.started
+        self._width = min(max((len(key) for key in self.assets), default=0), _WIDEST)
+        self._lines_to_err = session.json
+        self._broken = False
+        self._lock = threading.Lock()
+        wanted = screen.err_is_terminal and not screen.quiet and not plan.is_empty
+        self._live = Live(screen, self) if wanted else None
+
+    def __enter__(self) -> Display:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for asset, progress in self.assets.items():
+            if 0 < progress.ended < progress.planned and not self._each(progress):
+                self._line(self._whole(asset, progress))  # a run that broke off still tells what it did
+        if self._live is not None:
+            self._live.stop()
+
+    # --- hearing ---------------------------------------------------------------------------------------------
+
+    def hear(self, event: Event) -> None:
+        """Take in one event, in order, on the run's own thread."""
+        match event:
+            case StepStarted():
+                progress = self.assets[event.asset]
+                now = time.monotonic()
+                progress.running[event.partition] = now
+                progress.first_start = progress.first_start or now
+                if event.attempt > 1:
+                    self._line(self._step("retrying", event.asset, event.partition, f"attempt {event.attempt}"))
+            case StepFinished():
+                self._finished(event)
+            case _:
+                pass
+
+    def echo(self, line: dict[str, Any]) -> None:
+        """Show a line that a step wrote; called on the step's thread."""
+        who = self.screen.talk_style(show(line["asset"], line["partition"]), "dim")
+        level = f"{line['level']} " if line["level"] else ""
+        self._talk(f"{who} {self.screen.talk_style('│', 'dim')} {level}{line['text']}")
+
+    def note(self, text: str) -> None:
+        """Show a remark of the run or the catalog."""
+        self._talk(f"{self.screen.talk_style('note:', 'cyan')} {text}")
+
+    def _finished(self, event: StepFinished) -> None:
+        progress = self.assets[event.asset]
+        progress.running.pop(event.partition, None)
+        progress.ended += 1
+        progress.by_status[event.status] += 1
+        progress.seconds += event.seconds
+        self.ended += 1
+        made = event.materialization or {}
+        rows = made.get("rows")
+        if rows is not None:
+            progress.rows = (progress.rows or 0) + rows
+        if self._each(progress) or event.status == StepStatus.FAILED:
+            self._line(self._step(event.status, event.asset, event.partition, self._details(event, rows)))
+        if not self._each(progress):
+            if progress.ended == progress.planned:
+                self._line(self._whole(event.asset, progress))
+            elif self._live is None and time.monotonic() - self._spoke > _SILENCE:
+                count = f"{progress.ended:,} of {progress.planned:,} partitions"
+                self._line(self._step("running", event.asset, None, count))
+
+    def _each(self, progress: AssetProgress) -> bool:
+        """Whether every step of the asset has a line of its own."""
+        return self.verbose or progress.planned == 1
+
+    # --- words -----------------------------------------------------------------------------------------------
+
+    def _details(self, event: StepFinished, rows: int | None) -> str:
+        match event.status:
+            case StepStatus.MATERIALIZED:
+                parts = [] if rows is None else [amount(rows, "row")]
+                return "  ".join([*parts, duration(event.seconds)])
+            case StepStatus.FAILED:
+                lines = ((event.error or {}).get("message") or "").strip().splitlines()
+                kind = (event.error or {}).get("type") or ""
+                return ": ".join(part for part in (kind, lines[0] if lines else "") if part)
+            case StepStatus.SKIPPED if event.caused_by:
+                return f"needs {event.caused_by}"
+            case StepStatus.SKIPPED:
+                return str((event.error or {}).get("message") or "")
+            case _:
+                return ""
+
+    def _whole(self, asset: str, progress: AssetProgress) -> str:
+        """The line of an asset whose partitions share one."""
+        if len(progress.by_status) == 1:
+            (status,) = progress.by_status
+            details = [amount(progress.ended, "partition")]
+        else:
+            status = next(s for s in (*_WORST_FIRST, *progress.by_status) if progress.by_status[s])
+            details = [counted(progress.by_status)]
+        if progress.rows is not None:
+            details.append(amount(progress.rows, "row"))
+        if progress.first_start is not None:
+            details.append(duration(time.monotonic() - progress.first_start))
+        return self._step(status, asset, None, "  ".join(details))
+
+    def _step(self, status: str, asset: str, partition: str | None, details: str) -> str:
+        color = self.screen.err_color if self._lines_to_err or self._live else self.screen.out_color
+        word = styled(status, (STATUS_STYLES.get(status, ""),)) if color else status
+        return f"{word}{' ' * (_WORD - len(status))}  {show(asset, partition):<{self._width}}  {details}".rstrip()
+
+    # --- writing ---------------------------------------------------------------------------------------------
+
+    def _line(self, text: str) -> None:
+        if self.screen.quiet:
+            return
+        self._spoke = time.monotonic()
+        if self._lines_to_err:
+            self._talk(text)
+        elif self._live is not None and self.screen.out_is_terminal:
+            self._live.above(text)
+        elif not self._broken:
+            try:
+                self.screen.data(text)
+                self.screen.out.flush()
+            except BrokenPipeError:
+                self._broken = True  # who read along has left; the run goes on
+
+    def _talk(self, text: str) -> None:
+        if self._live is not None:
+            self._live.above(text)
+        else:
+            with self._lock:
+                self.screen.talk(text)
+
+
+_WORST_FIRST = ("failed", "canceled", "skipped", "materialized")

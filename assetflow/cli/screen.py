@@ -1,0 +1,103 @@
+"""Where words go: data to stdout, talk to stderr, colors only where somebody looks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
+
+VERDICT_STYLES = {"fresh": "green", "stale": "yellow", "missing": "cyan", "overdue": "magenta", "failed": "red"}
+STATUS_STYLES = {
+    "materialized": "green", "succeeded": "green", "reused": "cyan", "unchanged": "dim", "skipped": "yellow",
+    "failed": "red", "canceled": "yellow", "interrupted": "yellow", "running": "cyan", "retrying": "yellow",
+}  # fmt: skip
+
+
+class Screen:
+    """The two streams of one command, and what may be written to them."""
+
+    def __init__(self, out: TextIO, err: TextIO, environ: Mapping[str, str]) -> None:
+        self.out = out
+        self.err = err
+        self.quiet = False
+        self.out_color = _wants_color(out, environ)
+        self.err_color = _wants_color(err, environ)
+        self.width = _width(out, environ)
+        self.err_is_terminal = err.isatty() and environ.get("TERM") != "dumb"
+        self.out_is_terminal = out.isatty()
+        for stream in (out, err):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")  # a terminal without a character is no reason to fail
+
+    def no_color(self) -> None:
+        """Write no escape codes from now on."""
+        self.out_color = self.err_color = False
+
+    def data(self, text: str) -> None:
+        """One or more lines of what was asked for."""
+        self.out.write(text + "\n")
+
+    def document(self, value: Any) -> None:
+        """The one JSON document of a command."""
+        self.out.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+    def talk(self, text: str) -> None:
+        """A line beside the data; not when quiet."""
+        if not self.quiet:
+            self.urgent(text)
+
+    def note(self, text: str) -> None:
+        """A remark that is no error."""
+        self.talk(f"{self.talk_style('note:', 'cyan')} {text}")
+
+    def urgent(self, text: str) -> None:
+        """A line beside the data that is written also when quiet: errors."""
+        self.out.flush()
+        self.err.write(text + "\n")
+        self.err.flush()
+
+    def style(self, text: str, *names: str) -> str:
+        """The text as stdout shows it in a style."""
+        return styled(text, names) if self.out_color else text
+
+    def talk_style(self, text: str, *names: str) -> str:
+        """The text as stderr shows it in a style."""
+        return styled(text, names) if self.err_color else text
+
+    def flush(self) -> None:
+        """Hand everything to the system."""
+        self.out.flush()
+        self.err.flush()
+
+
+def styled(text: str, names: tuple[str, ...]) -> str:
+    """The text between the escape codes of the named styles; empty names and empty text stay plain."""
+    codes = ";".join(_CODES[name] for name in names if name)
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
+
+
+def _wants_color(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    match environ.get("ASSETFLOW_COLOR"):
+        case "always":
+            return True
+        case "never":
+            return False
+        case _:
+            return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def _width(stream: TextIO, environ: Mapping[str, str]) -> int | None:
+    """Columns of the terminal; None where lines may be as long as they are."""
+    given = environ.get("ASSETFLOW_WIDTH", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    if not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return shutil.get_terminal_size().columns

@@ -1,0 +1,36 @@
+"""The commands, by name: a static table, so that help needs no command to be imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Build": {
+        "init": "Make a project that runs at once.",
+        "plan": "Say what would run, and why; write nothing.",
+        "materialize": "Bring assets up to date.",
+        "resume": "Repeat a run's request; what succeeded is fresh.",
+    },
+    "Look": {
+        "list": "List assets with their verdicts.",
+        "show": "Show one asset: declaration, value, history.",
+        "status": "Count fresh, stale and missing; live runs, last failures.",
+        "graph": "Draw the graph.",
+        "query": "Ask the catalog and the data in SQL.",
+    },
+    "Trace": {
+        "lineage": "Show what a value was made from, and what from it.",
+        "history": "List the materializations of an asset.",
+        "runs": "List runs.",
+        "run": "Show one run.",
+        "logs": "Show what the steps of a run wrote.",
+    },
+    "Keep": {
+        "validate": "Find everything wrong with the definitions.",
+        "config": "Show the settings of the project.",
+        "catalog": "Look after the catalog.",
+    },
+}
+"""Command name to short help, by section; the module of a command is `assetflow.cli.commands.<name>`."""
+
+COMMANDS: Mapping[str, str] = {name: text for section in SECTIONS.values() for name, text in section.items()}
