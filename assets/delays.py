@@ -80,9 +80,7 @@ def on_time_rate(flights: pl.LazyFrame) -> pl.LazyFrame:
 @af.multi_asset(
     outs={
         "cancellations_by_month": {"description": "Flights that never left, by month and origin."},
-        "diversions_by_month": {
-            "description": "Flights that left and did not arrive as planned, by month and origin."
-        },
+        "diversions_by_month": {"description": "Flights that left and did not arrive as planned, by month and origin."},
     }
 )
 def disruptions(flights: pl.LazyFrame) -> dict[str, pl.LazyFrame]:
@@ -91,9 +89,7 @@ def disruptions(flights: pl.LazyFrame) -> dict[str, pl.LazyFrame]:
     monthly = flights.group_by(month, "origin")
 
     def counted(kind: str) -> pl.LazyFrame:
-        counts = monthly.agg(
-            pl.len().alias("flights"), pl.col(kind).sum(), share(pl.col(kind)).alias("share")
-        )
+        counts = monthly.agg(pl.len().alias("flights"), pl.col(kind).sum(), share(pl.col(kind)).alias("share"))
         return counts.sort("month", "origin")
 
     return {"cancellations_by_month": counted("canceled"), "diversions_by_month": counted("diverted")}

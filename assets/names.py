@@ -15,12 +15,7 @@ MANUFACTURERS = {
 def clean_name(name: pl.Expr) -> pl.Expr:
     """The name without legal form, stray backslashes and surplus blanks."""
     legal_form = rf"(?i)\s+({'|'.join(LEGAL_FORMS)})\.?\s*$"
-    return (
-        name.str.replace_all(r"\\", "")
-        .str.replace(legal_form, "")
-        .str.replace_all(r"\s+", " ")
-        .str.strip_chars()
-    )
+    return name.str.replace_all(r"\\", "").str.replace(legal_form, "").str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def clean_manufacturer(name: pl.Expr) -> pl.Expr:

@@ -74,9 +74,7 @@ def delay_chart(origins_compared: pl.DataFrame) -> Figure:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
     for origin in origins_compared.columns[1:]:
-        axes.plot(
-            origins_compared["hour"].to_numpy(), origins_compared[origin].to_numpy(), marker="o", label=origin
-        )
+        axes.plot(origins_compared["hour"].to_numpy(), origins_compared[origin].to_numpy(), marker="o", label=origin)
     axes.set_title("Delays build up over the day")
     axes.set_xticks(range(0, 25, 3))
     axes.set_xlabel("hour of scheduled departure in New York")

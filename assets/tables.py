@@ -20,9 +20,9 @@ def airlines(airlines_raw: pl.LazyFrame) -> pl.LazyFrame:
 @af.asset
 def airports(airports_raw: pl.LazyFrame) -> pl.LazyFrame:
     """Airports by FAA code: place in degrees, altitude in feet, time zone by IANA name."""
-    return airports_raw.select(
-        "faa", clean_name(pl.col("name")), "lat", "lon", altitude="alt", time_zone="tzone"
-    ).sort("faa")
+    return airports_raw.select("faa", clean_name(pl.col("name")), "lat", "lon", altitude="alt", time_zone="tzone").sort(
+        "faa"
+    )
 
 
 @af.asset

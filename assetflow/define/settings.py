@@ -227,10 +227,8 @@ def _one_of(*allowed: str) -> Callable[[Any], str]:
 
 
 def _zone(value: Any) -> str:
-    from zoneinfo import (
-        ZoneInfo,
-        available_timezones,
-    )  # read only when a zone is set: it walks the zone database
+    # only when a zone is set: most commands and projects never ask for one here
+    from zoneinfo import ZoneInfo, available_timezones
 
     try:
         ZoneInfo(_text(value))

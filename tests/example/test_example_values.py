@@ -97,9 +97,7 @@ def source() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def build(
-    modules: Mapping[str, ModuleType], collect: Callable[[pl.LazyFrame], pl.DataFrame]
-) -> dict[str, Any]:
+def build(modules: Mapping[str, ModuleType], collect: Callable[[pl.LazyFrame], pl.DataFrame]) -> dict[str, Any]:
     """Every asset but the partitioned ones, each made from the values of its parameters' names."""
     made: dict[str, Any] = {f"{path.stem}_raw": pl.scan_parquet(path) for path in DATA.glob("*.parquet")}
     made["daily_flights"] = made["flights"] = collect(modules["tables"].flights(made["flights_raw"]))
@@ -124,9 +122,7 @@ def build(
         make("delays", name, lazy("flights"))
     made |= {key: collect(frame) for key, frame in modules["delays"].disruptions(lazy("flights")).items()}
     make("daily", "daily_summary", lazy("flights"))
-    made["worst_days"] = (
-        modules["daily"].worst_days(made["daily_summary"], modules["daily"].WorstDays()).value
-    )
+    made["worst_days"] = modules["daily"].worst_days(made["daily_summary"], modules["daily"].WorstDays()).value
     return made
 
 
@@ -151,9 +147,7 @@ def test_a_table_says_what_sql_over_the_source_files_says(
         for name, value, true_value in zip(names, row, truth, strict=True):
             tolerance = TOLERANCE.get(name, HALF_A_CENT)
             same = (
-                value == pytest.approx(true_value, abs=tolerance)
-                if isinstance(value, float)
-                else value == true_value
+                value == pytest.approx(true_value, abs=tolerance) if isinstance(value, float) else value == true_value
             )
             assert same, f"{name} in {row} is {value}, not {true_value}"
 
@@ -210,9 +204,9 @@ def test_planes_are_as_old_as_they_were_in_2013(values: Mapping[str, Any]) -> No
         9,
         "Embraer",
     )
-    assert planes.filter(pl.col("manufacturer").str.contains("(?i)airbus"))[
-        "manufacturer"
-    ].unique().to_list() == ["Airbus"]
+    assert planes.filter(pl.col("manufacturer").str.contains("(?i)airbus"))["manufacturer"].unique().to_list() == [
+        "Airbus"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -230,9 +224,7 @@ def test_planes_are_as_old_as_they_were_in_2013(values: Mapping[str, Any]) -> No
         (None, None),
     ],
 )
-def test_names_are_cleaned(
-    modules: Mapping[str, ModuleType], written: str | None, cleaned: str | None
-) -> None:
+def test_names_are_cleaned(modules: Mapping[str, ModuleType], written: str | None, cleaned: str | None) -> None:
     column = pl.DataFrame({"name": [written]}, schema={"name": pl.String})
     assert column.select(modules["names"].clean_name(pl.col("name"))).item() == cleaned
 
@@ -275,9 +267,7 @@ def test_a_day_is_as_long_as_in_new_york(
     assert one_day.collect().height == hours * 60
 
 
-def test_the_number_of_worst_days_is_config(
-    modules: Mapping[str, ModuleType], values: Mapping[str, Any]
-) -> None:
+def test_the_number_of_worst_days_is_config(modules: Mapping[str, ModuleType], values: Mapping[str, Any]) -> None:
     daily = modules["daily"]
     result = daily.worst_days(values["daily_summary"], daily.WorstDays(days=3))
     assert result.value["date"].to_list() == [date(2013, 3, 8), date(2013, 7, 1), date(2013, 9, 2)]
@@ -290,9 +280,7 @@ def test_the_airports_side_by_side(
     compared = compare_origins(modules, values)
     assert compared.columns == ["hour", "EWR", "JFK", "LGA"]
     assert compared["hour"].to_list() == list(range(24))
-    by_hour = source.execute(
-        "SELECT hour, origin, avg(dep_delay) FROM flights GROUP BY hour, origin"
-    ).fetchall()
+    by_hour = source.execute("SELECT hour, origin, avg(dep_delay) FROM flights GROUP BY hour, origin").fetchall()
     for hour, origin, mean in by_hour:
         expected = None if mean is None else pytest.approx(mean, abs=HALF_A_CENT)
         assert compared[origin][hour] == expected
@@ -317,9 +305,7 @@ def test_the_report(modules: Mapping[str, ModuleType], values: Mapping[str, Any]
     }
 
 
-def test_the_chart_has_a_line_for_each_airport(
-    modules: Mapping[str, ModuleType], values: Mapping[str, Any]
-) -> None:
+def test_the_chart_has_a_line_for_each_airport(modules: Mapping[str, ModuleType], values: Mapping[str, Any]) -> None:
     pytest.importorskip("matplotlib")
     compared = compare_origins(modules, values)
     (axes,) = modules["report"].delay_chart(compared).axes

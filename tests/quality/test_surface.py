@@ -9,7 +9,39 @@ import pytest
 
 import assetflow
 
-DOCUMENTED = ["asset", "multi_asset", "source", "asset_template", "Dep", "Result", "Unchanged", "Skip", "Context", "Config", "Resource", "Project", "materialize", "HourlyPartitions", "DailyPartitions", "WeeklyPartitions", "MonthlyPartitions", "CronPartitions", "StaticPartitions", "DynamicPartitions", "MultiPartitions", "TimeWindowMapping", "AllPartitions", "LastPartition", "SpecificPartitions", "StaticMapping", "DimensionMapping", "default_mapping", "FreshnessPolicy", "RetryPolicy", "AssetflowError"]
+DOCUMENTED = [
+    "asset",
+    "multi_asset",
+    "source",
+    "asset_template",
+    "Dep",
+    "Result",
+    "Unchanged",
+    "Skip",
+    "Context",
+    "Config",
+    "Resource",
+    "Project",
+    "materialize",
+    "HourlyPartitions",
+    "DailyPartitions",
+    "WeeklyPartitions",
+    "MonthlyPartitions",
+    "CronPartitions",
+    "StaticPartitions",
+    "DynamicPartitions",
+    "MultiPartitions",
+    "TimeWindowMapping",
+    "AllPartitions",
+    "LastPartition",
+    "SpecificPartitions",
+    "StaticMapping",
+    "DimensionMapping",
+    "default_mapping",
+    "FreshnessPolicy",
+    "RetryPolicy",
+    "AssetflowError",
+]
 
 
 def test_all_is_sorted_and_every_name_is_there() -> None:
