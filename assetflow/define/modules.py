@@ -68,7 +68,7 @@ class ModuleSpace:
             del sys.modules[name]
 
     def absent(self) -> list[Path]:
-        """Places where a project module would stand that was looked for and not found: a file there changes an import."""
+        """Places where a project module was looked for and not found: a file there changes an import."""
         return [
             place
             for name, found in self._resolved.items()

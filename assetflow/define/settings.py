@@ -109,7 +109,7 @@ def load_settings(
 ) -> Settings:
     """Settings of the project at `root`: defaults, then `pyproject.toml`, then `ASSETFLOW_…`, then `overrides`."""
     values: dict[str, Any] = {}
-    origins: dict[str, str] = {name: "default" for name in _PARSERS}
+    origins: dict[str, str] = dict.fromkeys(_PARSERS, "default")
     for name, value in _file_values(root).items():
         values[name] = _parse(name, value, where="pyproject.toml")
         origins[name] = "pyproject.toml"

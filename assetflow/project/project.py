@@ -76,8 +76,8 @@ class _Look:
 class Project:
     """A project: its definitions, its catalog and its store.
 
-    `Project.load(".")` finds the project of a folder; `Project(assets=[...])` makes one of declared objects. Usable as a
-    context manager; closing twice is fine.
+    `Project.load(".")` finds the project of a folder; `Project(assets=[...])` makes one of declared objects. Usable as
+    a context manager; closing twice is fine.
     """
 
     load = _Load()
