@@ -28,6 +28,7 @@ from assetflow.planner.basis import Basis, Request
 from assetflow.planner.build import build_plan
 from assetflow.planner.scope import Scope, scope_of
 from assetflow.planner.universe import Universe
+from assetflow.project.dynamic import change_keys, check_name
 from assetflow.project.listing import AssetListing, ProjectFacts, list_assets
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project
 from assetflow.project.observe import FileHashes, observe
@@ -313,6 +314,19 @@ class Project:
     async def amaterialize(self, selection: str | Sequence[str] | None = None, **options: Any) -> RunResult:
         """`materialize` for use inside an event loop."""
         return await asyncio.to_thread(self.materialize, selection, **options)
+
+    def partitions(self, name: str) -> tuple[str, ...]:
+        """The keys of dynamic partitions, in the order they were added."""
+        check_name(self.graph, name)
+        return self.snapshot().dynamic.get(name, ())
+
+    def add_partitions(self, name: str, keys: Sequence[str]) -> tuple[str, ...]:
+        """Add keys to dynamic partitions; the ones that are new."""
+        return change_keys(self, name, add=keys)[0]
+
+    def remove_partitions(self, name: str, keys: Sequence[str]) -> tuple[str, ...]:
+        """Remove keys from dynamic partitions; what was made for them stays in the store and in history."""
+        return change_keys(self, name, remove=keys)[1]
 
     def recover(self) -> tuple[str, ...]:
         """Mark runs whose process is gone as interrupted; their ids."""
