@@ -12,11 +12,13 @@ from assetflow.define.definitions import Definitions, Parameter, Role
 from assetflow.errors import StepFailedError
 from assetflow.executor.call import Call, InputCall, InputItem
 from assetflow.executor.tasks import Task
-from assetflow.model.asset import InputSpec
+from assetflow.model.asset import AssetSpec, InputSpec
 from assetflow.model.cause import Forced, OutputLost, Overdue, Unverifiable
+from assetflow.model.clock import from_text
 from assetflow.model.event import Json
 from assetflow.model.keys import show
 from assetflow.model.mapping import IdentityMapping, LastPartition, TimeWindowMapping
+from assetflow.model.policy import FreshnessState
 from assetflow.model.record import Current, Edge, Partition
 from assetflow.planner.basis import Basis
 from assetflow.planner.current import current_fingerprint, snapshot_lookup
@@ -49,6 +51,11 @@ class Decision:
     current: Current | None = None
     reuse: Current | None = None
 
+    @property
+    def runs(self) -> bool:
+        """Whether the function has to make this output."""
+        return self.current is None and self.reuse is None
+
 
 @dataclass(slots=True)
 class State:
@@ -62,7 +69,7 @@ class State:
     produced: dict[Input, Produced] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._look = snapshot_lookup(self.basis.snapshot)
+        self._look = snapshot_lookup(self.basis)
 
     _look: Any = field(init=False, repr=False)
 
@@ -74,14 +81,16 @@ class State:
     # --- decide ----------------------------------------------------------------------------------------------
 
     def decide(self, task: Task) -> tuple[Decision, ...]:
-        """What to do for each output of the task; StepFailedError when an input has no value."""
-        found = [self._decide(task, asset) for asset in task.assets]
-        if all(decision.current is not None for decision in found):
-            return tuple(found)
-        found = [_running(decision) if decision.current is not None else decision for decision in found]
-        if not all(decision.reuse is not None for decision in found):
-            found = [_running(decision) for decision in found]
-        return tuple(found)
+        """What to do for each output of the task; StepFailedError when an input has no value.
+
+        A call that can make some of its outputs is asked for those that need it, any other makes all or none.
+        """
+        found = tuple(self._decide(task, asset) for asset in task.assets)
+        if all(self.universe.graph.specs[asset].subsettable for asset in task.assets):
+            return found
+        if any(decision.runs for decision in found):
+            return tuple(_running(decision) for decision in found)
+        return found
 
     def _decide(self, task: Task, asset: str) -> Decision:
         partition = task.partition
@@ -104,31 +113,46 @@ class State:
         if spec.side_effect or not (spec.inputs or spec.pure):
             return decision
         earlier = self.basis.snapshot.reusable(asset, partition, *key)
-        if earlier is not None and self.exists(earlier.uri):
+        if earlier is not None and self.exists(earlier.uri) and not self._is_too_old(spec, partition, earlier):
             return Decision(asset=asset, fingerprint=fingerprint, edges=edges, reuse=earlier)
         return decision
+
+    def _is_too_old(self, spec: AssetSpec, partition: Partition, earlier: Current) -> bool:
+        """Whether an earlier result would be overdue as soon as it is published again."""
+        if spec.freshness is None or partition != self.universe.newest(spec.key):
+            return False
+        state = spec.freshness.state(from_text(earlier.materialized_at), self.basis.as_of)
+        return state is FreshnessState.OVERDUE
 
     def _edge(self, asset: str, partition: Partition, place: Input) -> Edge:
         upstream, upstream_partition = place
         made = self.produced.get(place)
         if made is not None:
             return Edge(upstream, upstream_partition, made.materialization, made.data_version)
-        record = self.basis.snapshot.current.get(upstream, {}).get(upstream_partition)
+        record = self._record(upstream, upstream_partition)
         if record is not None:
             return Edge(upstream, upstream_partition, record.materialization, record.data_version)
-        observation = self.basis.snapshot.observations.get(upstream, {}).get(upstream_partition)
+        is_source = self.universe.graph.specs[upstream].is_source
+        seen = self.basis.snapshot.observations.get(upstream, {}) if is_source else {}
+        observation = seen.get(upstream_partition)
         if observation is not None and observation.error is None:
             return Edge(upstream, upstream_partition, observation.id, observation.data_version)
         reason = "was never materialized" if observation is None else observation.error
         raise StepFailedError(f"`{show(asset, partition)}` needs `{show(upstream, upstream_partition)}`: {reason}")
 
+    def _record(self, asset: str, partition: Partition) -> Current | None:
+        """What was published of an asset when the run began; a source has nothing published, whatever it once was."""
+        if self.universe.graph.specs[asset].is_source:
+            return None
+        return self.basis.snapshot.current.get(asset, {}).get(partition)
+
     # --- call ------------------------------------------------------------------------------------------------
 
-    def call(self, task: Task, *, run_id: str, attempt: int) -> Call:
-        """The description of one attempt, with everything a worker needs to find its inputs."""
+    def call(self, task: Task, assets: tuple[str, ...], *, run_id: str, attempt: int) -> Call:
+        """The description of one attempt at some outputs, with everything a worker needs to find its inputs."""
         computation = self.definitions.computations[task.computation]
         specs = self.universe.graph.specs
-        first = task.assets[0]
+        first = assets[0]
         edges = {edge.param: edge for edge in specs[first].inputs if edge.param is not None}
         inputs = tuple(
             self._input(first, task.partition, edges[parameter.name], parameter)
@@ -143,13 +167,13 @@ class State:
             run_id=run_id,
             task=task.number,
             computation=task.computation,
-            assets=task.assets,
+            assets=assets,
             partition=task.partition,
             attempt=attempt,
             inputs=inputs,
             config=config.arguments,
             config_shown=config.shown,
-            unordered=frozenset(asset for asset in task.assets if specs[asset].unordered),
+            unordered=frozenset(asset for asset in assets if specs[asset].unordered),
             previous=None if record is None else json.loads(record.payload),
             window=definition.window(task.partition) if timed and definition and task.partition else None,
         )
@@ -171,7 +195,7 @@ class State:
         made = self.produced.get((upstream, partition))
         if made is not None:
             return InputItem(partition=partition, payload=made.payload)
-        record = self.basis.snapshot.current.get(upstream, {}).get(partition)
+        record = self._record(upstream, partition)
         if record is not None:
             return InputItem(partition=partition, payload=json.loads(record.payload))
         observation = self.basis.snapshot.observations[upstream][partition]

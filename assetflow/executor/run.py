@@ -22,6 +22,7 @@ from assetflow.executor.commit import Committer, Entry, Log
 from assetflow.executor.queue import Queue
 from assetflow.executor.recording import Recorder, Texts, step_finished, step_result
 from assetflow.executor.result import RunResult, StepResult, count_steps
+from assetflow.executor.subscribers import Audience, Subscriber
 from assetflow.executor.tasks import Task, build_tasks
 from assetflow.model.clock import Clock, to_text
 from assetflow.model.event import Event, Json, RunFinished, RunStarted, StepStarted
@@ -32,7 +33,7 @@ from assetflow.planner.basis import Basis
 from assetflow.planner.dependencies import dependencies_text
 from assetflow.planner.universe import Universe
 
-Subscriber = Callable[[Event], None]
+__all__ = ["Run", "RunOptions", "Setting", "Subscriber"]
 
 GRACE = 1.0
 """Seconds that running steps get to end by themselves after a cancel."""
@@ -102,13 +103,12 @@ class Run:
         self.results: dict[int, StepResult] = {}
         self.rng = random.Random(options.seed)
         self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
-        self._announced: SimpleQueue[tuple[Event, ...]] = SimpleQueue()
+        self._audience = Audience(options.subscribers, setting.notify)
         self._decisions: dict[int, tuple[Decision, ...]] = {}
         self._attempts: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
         self._retries: list[tuple[float, int]] = []
         self._running: set[int] = set()
-        self._broken_subscribers: set[int] = set()
         self._committer = Committer(setting.log, store.sync, tick=setting.tick)
         self._backend = ThreadBackend(setting.worker, workers=options.workers, deliver=self._outcomes.put)
 
@@ -137,7 +137,7 @@ class Run:
             self._release_retries()
             while len(self._running) < self.options.workers and (task := self.queue.next()) is not None:
                 self._start(task)
-            self._announce()
+            self._audience.tell()
             if not self.queue.open:
                 break
             outcome = self._next_outcome()
@@ -170,12 +170,10 @@ class Run:
                 self._fail(task, describe_failure(error))
                 return
             self._decisions[task.number] = decisions
-            if decisions[0].current is not None:
-                self._unchanged(task, decisions)
+            if not any(decision.runs for decision in decisions):
+                self._settle(task, decisions)
                 return
-            if decisions[0].reuse is not None:
-                self._reuse(task, decisions)
-                return
+        wanted = tuple(decision.asset for decision in self._decisions[task.number] if decision.runs)
         at = self._now()
         self._record(
             tuple(
@@ -187,13 +185,14 @@ class Run:
                     partition=task.partition,
                     attempt=attempt,
                 )
-                for asset in task.assets
+                for asset in wanted
             ),
             announce_first=True,
         )
         self._running.add(task.number)
         computation = self.setting.definitions.computations[task.computation]
-        self._backend.submit(self.state.call(task, run_id=self.run_id, attempt=attempt), is_async=computation.is_async)
+        call = self.state.call(task, wanted, run_id=self.run_id, attempt=attempt)
+        self._backend.submit(call, is_async=computation.is_async)
 
     # --- ends ------------------------------------------------------------------------------------------------
 
@@ -215,22 +214,22 @@ class Run:
         if outcome.call.attempt > 1:
             events.append(self.recorder.attempt(task, outcome, at))
         uris: list[str] = []
-        statuses: list[StepStatus] = []
+        good = StepStatus.UNCHANGED
         for decision in self._decisions[task.number]:
-            made = outcome.made[decision.asset]
-            if isinstance(made, Unchanged):
+            made = outcome.made.get(decision.asset)
+            if made is None:
+                events.append(self._settled(task, decision, at))
+            elif isinstance(made, Unchanged):
                 record = self.setting.basis.snapshot.current.get(decision.asset, {}).get(task.partition)
                 if record is None:
                     self._fail(task, _nothing_published(decision.asset, task), outcome)
                     return
-                statuses.append(StepStatus.UNCHANGED)
                 events.append(self._finished(task, decision.asset, StepStatus.UNCHANGED, at=at))
-                continue
-            statuses.append(StepStatus.MATERIALIZED)
-            events.extend(self._publish(task, decision, made, outcome, at))
-            uris.append(made.payload["uri"])
+            else:
+                good = StepStatus.MATERIALIZED
+                events.extend(self._publish(task, decision, made, outcome, at))
+                uris.append(made.payload["uri"])
         self._record(tuple(events), uris=tuple(uris))
-        good = StepStatus.MATERIALIZED if StepStatus.MATERIALIZED in statuses else StepStatus.UNCHANGED
         self.queue.finish(task.number, good)
 
     def _publish(self, task: Task, decision: Decision, made: Made, outcome: Outcome, at: str) -> list[Event]:
@@ -244,32 +243,30 @@ class Run:
         )  # fmt: skip
         return [*self.recorder.code(decision.asset, at), finished]
 
-    def _unchanged(self, task: Task, decisions: Sequence[Decision]) -> None:
-        at = self._now()
+    def _settle(self, task: Task, decisions: Sequence[Decision]) -> None:
+        """End a task that has nothing to run."""
         self._attempts[task.number] = 0
-        self._record(tuple(self._finished(task, decision.asset, StepStatus.UNCHANGED, at=at) for decision in decisions))
-        self.queue.finish(task.number, StepStatus.UNCHANGED)
+        at = self._now()
+        self._record(tuple(self._settled(task, decision, at) for decision in decisions))
+        is_new = any(decision.reuse is not None for decision in decisions)
+        self.queue.finish(task.number, StepStatus.REUSED if is_new else StepStatus.UNCHANGED)
 
-    def _reuse(self, task: Task, decisions: Sequence[Decision]) -> None:
-        at = self._now()
-        self._attempts[task.number] = 0
-        events: list[Event] = []
-        for decision in decisions:
-            earlier = decision.reuse
-            assert earlier is not None
-            payload = json.loads(earlier.payload)
-            place = (decision.asset, task.partition)
-            self.state.produced[place] = Produced(earlier.materialization, earlier.data_version, payload)
-            result = self._result(task, decision.asset, StepStatus.REUSED, payload)
-            events.append(
-                step_finished(
-                    result, at=at, run_id=self.run_id, environment=self.plan.environment,
-                    number=task.step(decision.asset), published=earlier.materialization,
-                    order=self.recorder.next_order(),
-                )
-            )  # fmt: skip
-        self._record(tuple(events))
-        self.queue.finish(task.number, StepStatus.REUSED)
+    def _settled(self, task: Task, decision: Decision, at: str) -> Event:
+        """The end of an output that needs no call: what is published still holds, or an earlier value is again."""
+        earlier = decision.reuse
+        if earlier is None:
+            result = step_result(task, decision.asset, StepStatus.UNCHANGED, attempts=0)
+            self.results[task.step(decision.asset)] = result
+            return self._event(task, result, at=at)
+        payload = json.loads(earlier.payload)
+        place = (decision.asset, task.partition)
+        self.state.produced[place] = Produced(earlier.materialization, earlier.data_version, payload)
+        result = _with_payload(step_result(task, decision.asset, StepStatus.REUSED, attempts=0), payload)
+        self.results[task.step(decision.asset)] = result
+        return step_finished(
+            result, at=at, run_id=self.run_id, environment=self.plan.environment, number=task.step(decision.asset),
+            published=earlier.materialization, order=self.recorder.next_order(),
+        )  # fmt: skip
 
     def _failed(self, task: Task, outcome: Outcome) -> None:
         policy = self.specs[task.assets[0]].retry
@@ -371,7 +368,7 @@ class Run:
         try:
             self._committer.close()
         finally:
-            self._announce()
+            self._audience.tell()
         return RunResult(
             run_id=self.run_id, status=status, environment=self.plan.environment, started_at=self.started.at,
             finished_at=at, steps=steps, fresh=self.plan.fresh,
@@ -395,7 +392,7 @@ class Run:
             seconds=self._seconds.get(task.number, 0.0),
         )
         if payload is not None:
-            result = replace(result, data_version=payload["data_version"], rows=payload["rows"], bytes=payload["bytes"])
+            result = _with_payload(result, payload)
         self.results[task.step(asset)] = result
         return result
 
@@ -411,29 +408,14 @@ class Run:
     def _record(self, events: tuple[Event, ...], *, uris: tuple[str, ...] = (), announce_first: bool = False) -> None:
         """Commit events in order; subscribers hear of them when they are durable (starts at once)."""
         if announce_first:
-            self._announced.put(events)
+            self._audience.announce(events)
             self._committer.put(Entry(events))
         else:
-            self._committer.put(Entry(events, uris, lambda: self._announced.put(events)))
+            self._committer.put(Entry(events, uris, lambda: self._audience.announce(events)))
 
-    def _announce(self) -> None:
-        """Tell subscribers, on the run's own thread; one that raises is dropped and named, and harms nothing."""
-        while True:
-            try:
-                events = self._announced.get_nowait()
-            except Empty:
-                return
-            for event in events:
-                for place, subscriber in enumerate(self.options.subscribers):
-                    if place in self._broken_subscribers:
-                        continue
-                    try:
-                        subscriber(event)
-                    except Exception as error:
-                        self._broken_subscribers.add(place)
-                        self.setting.notify(
-                            f"an event subscriber failed and is left out: {describe_failure(error).text}"
-                        )
+
+def _with_payload(result: StepResult, payload: Json) -> StepResult:
+    return replace(result, data_version=payload["data_version"], rows=payload["rows"], bytes=payload["bytes"])
 
 
 def _nothing_published(asset: str, task: Task) -> Failure:

@@ -25,7 +25,7 @@ def build_plan(basis: Basis, request: Request) -> Plan:
     verdicts = Judge(universe, basis, request, scope).run()
     steps = tuple(step for asset in basis.graph.sorted(verdicts) for step in _steps(verdicts[asset]))
     if request.only:
-        _check_inputs(universe, steps, snapshot_lookup(basis.snapshot))
+        _check_inputs(universe, steps, snapshot_lookup(basis))
     return Plan(
         environment=basis.snapshot.environment,
         as_of=to_text(basis.as_of),

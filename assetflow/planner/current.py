@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from assetflow.model.record import Partition, Snapshot
+from assetflow.model.record import Partition
 from assetflow.model.version import input_fingerprint
+from assetflow.planner.basis import Basis
 from assetflow.planner.universe import Input
 
 ABSENT = "absent"
@@ -15,22 +16,20 @@ Lookup = Callable[[str, Partition], str]
 """The current data version of an asset partition, or ABSENT."""
 
 
-def snapshot_lookup(snapshot: Snapshot) -> Lookup:
-    """Current data versions as the snapshot has them, of assets and of sources."""
-    current, observations = snapshot.current, snapshot.observations
+def snapshot_lookup(basis: Basis) -> Lookup:
+    """Current data versions as the snapshot has them: what is published of an asset, what was seen of a source.
+
+    Only what the key is now counts: a source that was once an asset still has records, and the other way round.
+    """
+    current, observations = basis.snapshot.current, basis.snapshot.observations
+    specs = basis.graph.specs
 
     def look(asset: str, partition: Partition) -> str:
-        records = current.get(asset)
-        if records is not None:
-            record = records.get(partition)
-            if record is not None:
-                return record.data_version
-        observed = observations.get(asset)
-        if observed is not None:
-            observation = observed.get(partition)
-            if observation is not None and observation.error is None:
-                return observation.data_version
-        return ABSENT
+        if specs[asset].is_source:
+            observation = observations.get(asset, {}).get(partition)
+            return ABSENT if observation is None or observation.error is not None else observation.data_version
+        record = current.get(asset, {}).get(partition)
+        return ABSENT if record is None else record.data_version
 
     return look
 

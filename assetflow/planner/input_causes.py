@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from assetflow.model.cause import Cause, InputChanged, PartitionMappingChanged
+from assetflow.model.cause import Cause, InputChanged, PartitionMappingChanged, Unverifiable
 from assetflow.model.record import Edge, Partition
-from assetflow.planner.current import Lookup
+from assetflow.model.version import INPUT_ALGORITHM
+from assetflow.planner.current import ABSENT, Lookup
 from assetflow.planner.universe import Input
 
 
 def input_causes(
-    recorded: Sequence[Edge], inputs: Iterable[Input], look: Lookup, *, remapped: frozenset[str] = frozenset()
+    recorded: Sequence[Edge],
+    inputs: Iterable[Input],
+    look: Lookup,
+    is_planned: Callable[[str, Partition], bool],
+    *,
+    remapped: frozenset[str] = frozenset(),
 ) -> list[Cause]:
     """One cause per upstream whose partitions or data versions differ; empty when every edge is the same.
 
-    Upstreams that are read for the first time or no longer at all are left to `dependencies_changed`, unless they are
-    in both. `remapped` are upstreams whose partition mapping was declared differently.
+    Another set of partitions is a difference whatever becomes of them. The version of a partition that is rebuilt
+    first (`is_planned`) is not known yet, so it is none. `remapped` are upstreams whose partition mapping was declared
+    differently.
     """
     before: dict[str, dict[Partition, str]] = {}
     for edge in recorded:
         before.setdefault(edge.input_asset, {})[edge.input_partition] = edge.input_data_version
-    now: dict[str, dict[Partition, str]] = {}
+    now: dict[str, dict[Partition, str | None]] = {}
     for upstream, partition in inputs:
-        now.setdefault(upstream, {})[partition] = look(upstream, partition)
+        version = None if is_planned(upstream, partition) else look(upstream, partition)
+        now.setdefault(upstream, {})[partition] = version
     causes: list[Cause] = []
     for upstream in sorted(before.keys() | now.keys()):
         cause = _upstream_cause(
@@ -35,23 +43,43 @@ def input_causes(
 
 
 def _upstream_cause(
-    upstream: str, before: Mapping[Partition, str], now: Mapping[Partition, str], *, was_remapped: bool
+    upstream: str, before: Mapping[Partition, str], now: Mapping[Partition, str | None], *, was_remapped: bool
 ) -> Cause | None:
-    if before == now:
-        return None
     added = [key for key in now if key not in before]
     removed = [key for key in before if key not in now]
     if was_remapped and (added or removed):
         return PartitionMappingChanged(upstream=upstream, added=_texts(added), removed=_texts(removed))
-    changed = [key for key in now if before.get(key) != now[key]] + removed
-    single = len(changed) == 1
-    keys = _texts(changed)
+    changed = [key for key, version in now.items() if key not in before or version not in (None, before[key])]
+    changed += removed
+    if not changed:
+        return None
+    single = changed[0] if len(changed) == 1 else ...
     return InputChanged(
         upstream=upstream,
-        partitions=keys or None,
-        from_version=before.get(changed[0]) if single else None,
-        to_version=now.get(changed[0]) if single else None,
+        partitions=_texts(changed) or None,
+        from_version=None if single is ... else before.get(single),
+        to_version=None if single is ... else _present(now.get(single)),
     )
+
+
+def unexplained(recorded: str, inputs: Iterable[Input]) -> list[Cause]:
+    """Why a fingerprint differs although no edge does: another algorithm, or the same inputs in another order."""
+    algorithm = recorded.partition(":")[0]
+    if algorithm != INPUT_ALGORITHM:
+        reason = f"its inputs were recorded with the algorithm `{algorithm}`; now it is `{INPUT_ALGORITHM}`"
+        return [Unverifiable(reason=reason)]
+    orders: dict[str, list[str]] = {}
+    for upstream, partition in inputs:
+        if partition is not None:
+            orders.setdefault(upstream, []).append(partition)
+    several = [(upstream, keys) for upstream, keys in orders.items() if len(keys) > 1]
+    if not several:
+        return [Unverifiable(reason="its input fingerprint differs from the recorded one, and no input does")]
+    return [InputChanged(upstream=upstream, partitions=tuple(keys)) for upstream, keys in several]
+
+
+def _present(version: str | None) -> str | None:
+    return None if version == ABSENT else version
 
 
 def _texts(keys: Iterable[Partition]) -> tuple[str, ...]:

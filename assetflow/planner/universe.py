@@ -55,6 +55,11 @@ class Universe:
             self._all[asset] = definition.all(self.as_of)
         return self._all[asset]
 
+    def newest(self, asset: str) -> Partition:
+        """The last partition that is there, of which freshness speaks; None when there is none, or no partitions."""
+        everything = self.all(asset)
+        return everything.last() if everything else None
+
     def upstream_subset(self, asset: str, edge: InputSpec, subset: PartitionSubset | None) -> PartitionSubset | None:
         """The upstream partitions that a set of the asset's partitions reads through one edge.
 

@@ -28,7 +28,8 @@ from assetflow.model.version import AssetVersions
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.current import Lookup, current_fingerprint, snapshot_lookup
 from assetflow.planner.dependencies import dependencies_text, parse_dependencies
-from assetflow.planner.input_causes import input_causes, merge_causes, signature
+from assetflow.planner.input_causes import input_causes, merge_causes, signature, unexplained
+from assetflow.planner.own_history import add_own_history
 from assetflow.planner.scope import Scope
 from assetflow.planner.universe import Input, Universe
 
@@ -47,7 +48,7 @@ class Judge:
         self.basis = basis
         self.request = request
         self.scope = scope
-        self.look: Lookup = snapshot_lookup(basis.snapshot)
+        self.look: Lookup = snapshot_lookup(basis)
         self.planned: dict[str, PartitionSubset | None] = {}
         self.verdicts: dict[str, AssetVerdict] = {}
 
@@ -129,48 +130,69 @@ class Judge:
         records = self.basis.snapshot.current.get(spec.key, {})
         if subset is None:
             if None not in records:
-                return (self._missing_group(spec.key, None),)
+                return tuple(self._missing_groups(spec.key, None))
             return self._grouped(spec, self._recorded(spec, [None], records))
         definition = subset.definition
         known, _gone = definition.known(key for key in records if key is not None)
         there = known & subset
-        groups = self._grouped(spec, self._recorded(spec, list(there), records)) if there else ()
         missing = subset - there
-        if missing:
-            groups = (self._missing_group(spec.key, missing), *groups)
-        return self._own_history(spec, groups, there) if spec.key in spec.upstreams else groups
+        groups = self._grouped(spec, self._recorded(spec, list(there), records, missing)) if there else ()
+        return (*self._missing_groups(spec.key, missing), *groups)
 
-    def _missing_group(self, asset: str, partitions: PartitionSubset | None) -> VerdictGroup:
-        return VerdictGroup(verdict=Verdict.MISSING, partitions=partitions, causes=(Missing(),))
+    def _missing_groups(self, asset: str, missing: PartitionSubset | None) -> list[VerdictGroup]:
+        """Missing partitions; those that are forced as well must not be answered by an earlier result."""
+        target = self.request.targets.get(asset, ...) if self.request.force else ...
+        if missing is None or target is None or target is ...:
+            causes: tuple[Cause, ...] = (Missing(),) if target is ... else (Missing(), Forced())
+            parts = [(missing, causes)]
+        else:
+            parts = [(missing & target, (Missing(), Forced())), (missing - target, (Missing(),))]
+        return [
+            VerdictGroup(verdict=Verdict.MISSING, partitions=partitions, causes=causes)
+            for partitions, causes in parts
+            if partitions is None or partitions
+        ]
 
-    def _recorded(self, spec: AssetSpec, partitions: list[Partition], records: Mapping[Partition, Current]) -> Judged:
-        """Causes of partitions that have a record."""
+    def _recorded(
+        self,
+        spec: AssetSpec,
+        partitions: list[Partition],
+        records: Mapping[Partition, Current],
+        missing: PartitionSubset | None = None,
+    ) -> Judged:
+        """Causes of partitions that have a record; `missing` are those of the asset that have none."""
         versions = self.basis.versions[spec.key]
         config_version = versions.config_version
         dependencies = dependencies_text(self.universe, spec.key)
-        shared: dict[tuple[str, str, str], tuple[Cause, ...]] = {}
+        shared: dict[tuple[str, str], tuple[Cause, ...]] = {}
         differing: dict[Partition, tuple[Input, ...]] = {}
         judged: Judged = {}
         for partition in partitions:
             record = records[partition]
-            basis = (record.code_version, record.config, record.dependencies)
+            basis = (record.code_version, record.config)
             causes = shared.get(basis)
             if causes is None:
-                causes = shared[basis] = self._declared_causes(spec, versions, dependencies, record)
+                causes = shared[basis] = self._declared_causes(spec, versions, record)
             inputs = self.universe.inputs(spec.key, partition)
             if current_fingerprint(inputs, self.look, config_version) != record.input_fingerprint:
                 differing[partition] = inputs
             judged[partition] = causes
-        if differing:
-            self._add_input_causes(spec, differing, records, judged, dependencies)
+        edges = self.basis.snapshot.edges([records[partition].materialization for partition in differing])
+        for partition, inputs in differing.items():
+            record = records[partition]
+            found = self._input_causes(spec, record, edges.get(record.materialization, ()), inputs, dependencies)
+            judged[partition] = (*judged[partition], *found)
         self._add_time_and_place(spec, records, judged)
         self._add_upstream_stale(spec, judged)
+        if spec.key in spec.upstreams and (missing or differing or any(judged.values())):
+            read = {key: (records[key], edges.get(records[key].materialization, ())) for key in differing}
+            add_own_history(spec.key, judged, missing=missing, universe=self.universe, look=self.look, read=read)
+        for partition, inputs in differing.items():
+            judged[partition] = judged[partition] or tuple(unexplained(records[partition].input_fingerprint, inputs))
         return judged
 
-    def _declared_causes(
-        self, spec: AssetSpec, versions: AssetVersions, dependencies: str, record: Current
-    ) -> tuple[Cause, ...]:
-        """Causes that follow from the declaration alone: code, config, dependencies."""
+    def _declared_causes(self, spec: AssetSpec, versions: AssetVersions, record: Current) -> tuple[Cause, ...]:
+        """Causes that follow from the declaration alone: code and config."""
         causes: list[Cause] = []
         code = versions.code
         if code.version is None:
@@ -180,42 +202,38 @@ class Judge:
             causes.append(CodeChanged(components=_difference(before, dict(code.components))))
         if versions.config_version != record.config:
             causes.append(ConfigChanged(fields=_fields(record.config, versions.config_version)))
-        if dependencies != record.dependencies:
-            now, then = parse_dependencies(dependencies), parse_dependencies(record.dependencies)
-            added, removed = tuple(sorted(now.keys() - then)), tuple(sorted(then.keys() - now))
-            if added or removed:
-                causes.append(DependenciesChanged(added=added, removed=removed))
         return tuple(causes)
 
-    def _add_input_causes(
-        self,
-        spec: AssetSpec,
-        differing: Mapping[Partition, tuple[Input, ...]],
-        records: Mapping[Partition, Current],
-        judged: Judged,
-        dependencies: str,
-    ) -> None:
-        edges = self.basis.snapshot.edges([records[partition].materialization for partition in differing])
-        now = parse_dependencies(dependencies)
-        for partition, inputs in differing.items():
-            record = records[partition]
-            recorded: tuple[Edge, ...] = edges.get(record.materialization, ())
-            then = parse_dependencies(record.dependencies)
-            both = now.keys() & then.keys()
-            remapped = frozenset(key for key in both if now[key] != then[key])
-            found = input_causes(
-                [
-                    edge
-                    for edge in recorded
-                    if edge.input_asset in both and not self._is_planned(edge.input_asset, edge.input_partition)
-                ],
-                [found for found in inputs if found[0] in both and not self._is_planned(*found)],
-                self.look,
-                remapped=remapped,
-            )
-            judged[partition] = (*judged[partition], *found)
+    def _input_causes(
+        self, spec: AssetSpec, record: Current, recorded: tuple[Edge, ...], inputs: tuple[Input, ...], dependencies: str
+    ) -> list[Cause]:
+        """Causes of a record whose input fingerprint differs: upstreams that came or went, and what changed of others.
 
-    def _is_planned(self, asset: str, partition: Partition) -> bool:
+        Declared upstreams alone are no cause: one of which no partition is read changes nothing.
+        """
+        now, then = parse_dependencies(dependencies), parse_dependencies(record.dependencies)
+        causes: list[Cause] = []
+        added, removed = tuple(sorted(now.keys() - then)), tuple(sorted(then.keys() - now))
+        if added or removed:
+            causes.append(DependenciesChanged(added=added, removed=removed))
+        both = now.keys() & then.keys()
+        causes += input_causes(
+            [edge for edge in recorded if edge.input_asset in both],
+            [place for place in inputs if place[0] in both],
+            self.look,
+            lambda asset, partition: self._may_change(spec, (asset, partition)),
+            remapped=frozenset(key for key in both if now[key] != then[key]),
+        )
+        return causes
+
+    def _may_change(self, spec: AssetSpec, place: Input) -> bool:
+        """Whether a step of this plan comes first that may give this input another version.
+
+        The asset's own partitions count as such here; `add_own_history` knows better.
+        """
+        asset, partition = place
+        if asset == spec.key:
+            return True
         if asset not in self.planned:
             return False
         subset = self.planned[asset]
@@ -225,7 +243,7 @@ class Judge:
         """Causes that come from outside the definitions: a lost object, a policy, a request."""
         lost = self.basis.lost
         target = self.request.targets.get(spec.key, ...) if self.request.force else ...
-        newest = self._newest(spec)
+        newest = self.universe.newest(spec.key)
         for partition in judged:
             record = records[partition]
             causes: list[Cause] = []
@@ -241,10 +259,6 @@ class Judge:
             if causes:
                 judged[partition] = (*judged[partition], *causes)
 
-    def _newest(self, spec: AssetSpec) -> Partition:
-        everything = self.universe.all(spec.key)
-        return everything.last() if everything else None
-
     def _add_upstream_stale(self, spec: AssetSpec, judged: Judged) -> None:
         """Mark what reads a partition that a step of this plan touches."""
         for upstream in sorted({edge.upstream for edge in spec.inputs if edge.upstream != spec.key}):
@@ -258,39 +272,6 @@ class Judge:
                 for partition in judged:
                     if (touched is None or partition in touched) and cause not in judged[partition]:
                         judged[partition] = (*judged[partition], cause)
-
-    def _own_history(
-        self, spec: AssetSpec, groups: tuple[VerdictGroup, ...], there: PartitionSubset
-    ) -> tuple[VerdictGroup, ...]:
-        """For an asset that reads its own earlier partitions: what follows a rebuilt one is conditional on it."""
-        touched = there - there
-        fresh = there - there
-        for group in groups:
-            if group.verdict is Verdict.FRESH and group.partitions is not None:
-                fresh = fresh | group.partitions
-            elif group.partitions is not None:
-                touched = touched | group.partitions
-        edges = [edge for edge in spec.inputs if edge.upstream == spec.key]
-        follows, frontier = touched - touched, touched
-        while frontier:
-            found = frontier - frontier
-            for edge in edges:
-                later = self.universe.downstream_subset(spec.key, edge, frontier)
-                if later is not None:
-                    found = found | (later & fresh)
-            frontier = found - follows
-            follows = follows | found
-        if not follows:
-            return groups
-        kept = []
-        for group in groups:
-            if group.verdict is not Verdict.FRESH or group.partitions is None:
-                kept.append(group)
-            elif group.partitions - follows:
-                kept.append(VerdictGroup(verdict=Verdict.FRESH, partitions=group.partitions - follows, held=group.held))
-        cause = UpstreamStale(upstream=spec.key)
-        kept.append(VerdictGroup(verdict=Verdict.STALE, partitions=follows, causes=(cause,), conditional=True))
-        return tuple(kept)
 
     # --- grouping --------------------------------------------------------------------------------------------
 
