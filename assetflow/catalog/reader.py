@@ -27,6 +27,8 @@ _FORMATS = {
     "json": "format json, array true",
 }
 
+_ZONED = "TIMESTAMP WITH TIME ZONE"
+
 Params = Sequence[Any] | Mapping[str, Any]
 
 
@@ -38,6 +40,7 @@ class Reader:
         self._con = duckdb.connect(":memory:")
         try:
             self._con.execute("set enable_progress_bar = false")
+            self._con.execute("set TimeZone = 'UTC'")  # answers are the same on every machine
             self._con.execute(f"attach {literal(str(path))} as catalog (read_only)")
         except BaseException:
             self._con.close()
@@ -91,6 +94,8 @@ def query(con: Connection, sql: str, params: Params = ()) -> QueryResult:
     try:
         con.execute(sql, params or None)
         described = con.description or []
+        if any(_ZONED in str(column[1]) for column in described):
+            con.execute(_without_zones(sql, [str(column[1]) for column in described]), params or None)
         rows = con.fetchall()
     except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException):
         raise
@@ -101,6 +106,14 @@ def query(con: Connection, sql: str, params: Params = ()) -> QueryResult:
         types=tuple(str(column[1]) for column in described),
         rows=rows,
     )
+
+
+def _without_zones(sql: str, types: Sequence[str]) -> str:
+    """The query with instants as naive times in UTC, as DuckDB hands zoned ones out with the package pytz only."""
+    names = ", ".join(f"c{at}" for at in range(len(types)))
+    casts = ", ".join(f"cast(c{at} as {kind.replace(_ZONED, 'TIMESTAMP')})" for at, kind in enumerate(types))
+    # the line break ends a comment on the last line of the query
+    return f"select {casts} from ({sql.strip().rstrip(';')}\n) as t({names})"
 
 
 def write_query(con: Connection, sql: str, path: Path, *, format: str, params: Params = ()) -> int:

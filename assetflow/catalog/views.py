@@ -235,7 +235,9 @@ VIEWS: dict[str, str] = {
 
 MACROS: dict[str, str] = {
     "upstream_of(asset, \"partition\" := null, environment := 'prod')": upstream_sql(_SEED),
-    "downstream_of(asset, \"partition\" := null, environment := 'prod')": downstream_sql(_SEED, source=_SOURCE, partition='"partition"'),
+    "downstream_of(asset, \"partition\" := null, environment := 'prod')": downstream_sql(
+        _SEED, source=_SOURCE, partition='"partition"'
+    ),
     'as_of("timestamp")': _CURRENT.format(pointers=_AS_OF),
 }
 
