@@ -86,7 +86,8 @@ def _report(session: Session, project: Project, planned: Planned, result: RunRes
         screen.talk(words)
     elif not screen.quiet:
         screen.data(words)
-    for block in failure_blocks(screen, result, root=str(project.settings.root), whole=session.verbose):
+    root = str(project.settings.root)
+    for block in failure_blocks(screen, result.run_id or "", result.steps, root=root, whole=session.verbose):
         screen.urgent(f"\n{block}")
     if result.status is RunStatus.CANCELED:
         screen.talk(f"\n{screen.talk_style('hint:', 'cyan')} `assetflow resume {result.run_id}` goes on from here")

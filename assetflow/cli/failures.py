@@ -57,7 +57,9 @@ def _from_click(error: click.ClickException) -> UsageError:
                 f"`{path}` has no option `{error.option_name}`", hint=did_you_mean(error.option_name, known) or hint
             )
         case click.MissingParameter() if isinstance(error.param, click.Argument):
-            return UsageError(f"`{path}` needs the argument {error.param.make_metavar(error.ctx)}", hint=hint)
+            return UsageError(
+                f"`{path}` needs the argument {error.param.metavar or error.param.human_readable_name}", hint=hint
+            )
         case click.BadParameter() if error.param is not None:
             name = error.param.opts[-1] if isinstance(error.param, click.Option) else error.param.human_readable_name
             return UsageError(f"`{name}`: {_clause(error.message)}", hint=hint)

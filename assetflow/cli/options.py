@@ -19,7 +19,7 @@ def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         return  # not given here; perhaps before the command
     session: Session = ctx.find_object(Session)  # type: ignore[assignment]
     match param.name:
-        case "directory":
+        case "project_folder":
             session.directory = value
         case "as_json":
             session.json = True
@@ -35,7 +35,7 @@ def everywhere() -> list[click.Parameter]:
     """The options of every command, which may also stand before it."""
     return [
         click.Option(
-            ["-C", "--project", "directory"], metavar="DIR", expose_value=False, callback=_store,
+            ["-C", "--project", "project_folder"], metavar="DIR", expose_value=False, callback=_store,
             help="The project's folder, or one below it.",
         ),
         click.Option(
@@ -66,7 +66,8 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         shared = {id(param) for param in self.params[self._own :]}
-        own, other = [], []
+        own: list[tuple[str, str]] = []
+        other: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None:

@@ -34,7 +34,9 @@ def show_plan(session: Session, settings: Settings, ask: Ask, view: PlanView) ->
         if view.explain is not None:
             found = explained(plan, view.explain)
             if session.json:
-                screen.document({"environment": plan.environment, "as_of": plan.as_of, "nodes": explanation_json(found)})
+                screen.document(
+                    {"environment": plan.environment, "as_of": plan.as_of, "nodes": explanation_json(found)}
+                )
             elif found:
                 screen.data(explanation_text(screen, found))
             else:

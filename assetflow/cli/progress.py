@@ -35,6 +35,7 @@ class AssetProgress:
     seconds: float = 0.0
     running: dict[str | None, float] = field(default_factory=dict)
     first_start: float | None = None
+    caused_by: str | None = None
 
 
 class Display:
@@ -106,6 +107,7 @@ class Display:
         progress.ended += 1
         progress.by_status[event.status] += 1
         progress.seconds += event.seconds
+        progress.caused_by = progress.caused_by or event.caused_by
         self.ended += 1
         made = event.materialization or {}
         rows = made.get("rows")
@@ -152,6 +154,8 @@ class Display:
             details = [counted(progress.by_status)]
         if progress.rows is not None:
             details.append(amount(progress.rows, "row"))
+        if progress.by_status[StepStatus.SKIPPED] and progress.caused_by:
+            details.append(f"needs {progress.caused_by}")
         if progress.first_start is not None:
             details.append(duration(time.monotonic() - progress.first_start))
         return self._step(status, asset, None, "  ".join(details))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from assetflow.cli.screen import STATUS_STYLES, Screen
 from assetflow.cli.words import amount, duration
@@ -32,37 +32,44 @@ def summary(screen: Screen, result: RunResult) -> str:
     return f"{words} in {took} {screen.style(f'(run {result.run_id})', 'dim')}"
 
 
-def failure_blocks(screen: Screen, result: RunResult, *, root: str, whole: bool) -> Iterator[str]:
+def failure_blocks(
+    screen: Screen,
+    run_id: str,
+    steps: Iterable[StepResult],
+    *,
+    root: str,
+    whole: bool = False,
+    style: Callable[..., str] | None = None,
+) -> Iterator[str]:
     """A block for each failure: asset, the user's error with the user's own frames, where to read on.
 
-    Partitions of an asset that fail alike share a block; `whole` shows tracebacks as they are.
+    Partitions of an asset that fail alike share a block; `whole` shows tracebacks as they are; `style` paints, as
+    stderr does unless given.
     """
+    paint = style or screen.talk_style
     groups: dict[tuple[str, str, str], list[StepResult]] = {}
-    for step in result.steps:
+    for step in steps:
         if step.status is StepStatus.FAILED:
             trace = step.traceback or ""
-            text = trace if whole else own_frames(trace, root)
-            groups.setdefault((step.asset, step.error or "", _places(text)), []).append(step)
-    for number, ((asset, error, _place), steps) in enumerate(groups.items()):
-        if number == _BLOCKS:
-            yield f"and {amount(len(groups) - _BLOCKS, 'more failure')}: `assetflow run {result.run_id}`"
+            place = _places(trace if whole else own_frames(trace, root))
+            groups.setdefault((step.asset, step.error or "", place), []).append(step)
+    for number, ((asset, error, _place), alike) in enumerate(groups.items()):
+        if number == _BLOCKS and not whole:
+            yield f"and {amount(len(groups) - _BLOCKS, 'more failure')}: `assetflow run {run_id} -v` shows all of them"
             return
-        first = steps[0]
-        trace = first.traceback or ""
-        body = trace.rstrip() if whole else own_frames(trace, root)
-        more = f" and {amount(len(steps) - 1, 'more partition')}" if len(steps) > 1 else ""
-        yield "\n".join(
-            (
-                f"{screen.talk_style('failed', 'red', 'bold')} {show(asset, first.partition)}{more}",
-                _indented(body or error),
-                screen.talk_style(f"  assetflow logs {result.run_id} {asset}", "dim"),
-            )
-        )
+        first = alike[0]
+        trace = (first.traceback or "").rstrip()
+        body = (trace if whole else own_frames(trace, root)) or error
+        more = f" and {amount(len(alike) - 1, 'more partition')}" if len(alike) > 1 else ""
+        head = f"{paint('failed', 'red', 'bold')} {show(asset, first.partition)}{more}"
+        yield f"{head}\n{_indented(body)}\n{paint(f'  assetflow logs {run_id} {asset}', 'dim')}"
 
 
 def own_frames(trace: str, root: str) -> str:
     """The last traceback of a chain with the frames inside the project only, their paths relative to it."""
-    text = trace.rpartition(_CHAIN)[2] if _CHAIN in trace else trace.removeprefix("Traceback (most recent call last):\n")
+    text = (
+        trace.rpartition(_CHAIN)[2] if _CHAIN in trace else trace.removeprefix("Traceback (most recent call last):\n")
+    )
     kept: list[str] = []
     keep = True
     for line in text.rstrip().splitlines():
@@ -97,6 +104,4 @@ def _places(text: str) -> str:
 def _indented(text: str) -> str:
     lines = text.splitlines()
     margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    return "\n".join(f"  {line[margin:]}" for line in lines)
-
-
+    return "\n".join(f"  {line[margin:]}".rstrip() for line in lines)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from assetflow import __version__
+from assetflow.define.config_values import SECRET
 from assetflow.define.settings import PREFIX
 from assetflow.errors import CatalogError
 from assetflow.executor.body import Worker
@@ -106,14 +107,14 @@ def _started(planned: Planned, run_id: str, at: str, parent_run: str | None) -> 
     ask = planned.ask
     options: dict[str, Any] = {
         "partitions": list(ask.partitions), "first": ask.first, "last": ask.last, "only": ask.only,
-        "force": ask.force, "freshness": ask.freshness,
+        "force": ask.force, "freshness": ask.freshness, **_given_config(planned),
     }  # fmt: skip
     return RunStarted(
         at=at,
         run_id=run_id,
         environment=planned.plan.environment,
         selection=list(ask.selection),
-        options={name: value for name, value in options.items() if value not in (None, [], False)},
+        options={name: value for name, value in options.items() if value not in (None, [], {}, False)},
         host=owner.host,
         pid=owner.pid,
         process_started=owner.started,
@@ -121,6 +122,17 @@ def _started(planned: Planned, run_id: str, at: str, parent_run: str | None) -> 
         steps=planned.plan.work,
         parent_run=parent_run,
     )
+
+
+def _given_config(planned: Planned) -> dict[str, Any]:
+    """The config values that the request gave, without secrets; `config_hidden` says that there were some."""
+    config: dict[str, dict[str, Any]] = {}
+    hidden = False
+    for asset, values in planned.ask.config.items():
+        shown = planned.configs[planned.basis.graph.specs[asset].computation].shown
+        config[asset] = {name: value for name, value in values.items() if shown.get(name) != SECRET}
+        hidden = hidden or len(config[asset]) < len(values)
+    return {"config": config, "config_hidden": hidden}
 
 
 def _numbered(planned: Planned, run_id: str, at: str) -> tuple[Planned, tuple[Event, ...]]:

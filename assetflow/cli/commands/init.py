@@ -16,16 +16,16 @@ from assetflow.project.scaffold import Change, scaffold
 
 
 @click.command("init", cls=Command, short_help=COMMANDS["init"])
-@click.argument("directory", required=False, metavar="[DIR]")
+@click.argument("folder", required=False, metavar="[DIR]")
 @click.option("--example", default="minimal", metavar="NAME", help="minimal (the default) or partitions.")
 @click.pass_obj
-def command(session: Session, directory: str | None, example: str) -> None:
+def command(session: Session, folder: str | None, example: str) -> None:
     """Make a project that runs at once, in DIR or where you are.
 
     Nothing that exists is overwritten: a pyproject.toml gets [tool.assetflow] added, any other file in the way is an
     error before anything is written.
     """
-    root = Path(os.path.normpath(session.start / (directory or ".")))
+    root = Path(os.path.normpath(session.start / (folder or ".")))
     made = scaffold(root, example_files(example))
     screen = session.screen
     if session.json:

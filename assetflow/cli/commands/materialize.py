@@ -24,7 +24,7 @@ from assetflow.project.stamp import Stamp, read_stamp, request_words, stamp_path
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Steps that run at once.")
 @click.option("--executor", metavar="NAME", help="Where functions run: thread.")
 @click.pass_obj
-def command(session: Session, **given: Any) -> int:
+def command(session: Session, /, **given: Any) -> int:
     """Bring what is selected up to date, and everything it needs.
 
     SEL is a selection: keys, globs, `+asset` with everything upstream, `asset+` downstream, `tag:k=v`, `group:`,

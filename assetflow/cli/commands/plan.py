@@ -24,7 +24,7 @@ _TARGETS = "*targets*"  # no selection parses like this
 @click.option("--check", is_flag=True, help="Exit with 5 when there is work.")
 @click.option("--expand", is_flag=True, help="In JSON, name every partition key.")
 @click.pass_obj
-def command(session: Session, explain: str | None, check: bool, expand: bool, **given: Any) -> int:
+def command(session: Session, /, explain: str | None, check: bool, expand: bool, **given: Any) -> int:
     """Say what `materialize` with the same arguments would run, and why. Nothing is written.
 
     SEL is a selection: keys, globs, `+asset` with everything upstream, `asset+` downstream, `tag:k=v`, `group:`,

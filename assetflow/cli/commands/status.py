@@ -39,15 +39,17 @@ def _head(screen: Screen, status: ProjectStatus) -> str:
     if total != len(status.assets):
         assets += f", {amount(total, 'asset partition')}"
     head = f"{assets}, {amount(status.sources, 'source')} in environment {status.environment}"
-    counts = [
-        screen.style(f"{count:,} {name}", VERDICT_STYLES[name]) for name, count in status.counts.items() if count
-    ]
+    counts = [screen.style(f"{count:,} {name}", VERDICT_STYLES[name]) for name, count in status.counts.items() if count]
     return f"{head}\n{', '.join(counts)}" if counts else head
 
 
 def _not_fresh(screen: Screen, status: ProjectStatus) -> str:
     rows: list[list[Cell]] = [_row(asset) for asset in status.assets if asset.stale or asset.missing or asset.overdue]
-    return columns(screen, rows, header=("asset", "verdict", "stale", "missing", "fresh", "why"), right={2, 3, 4}) if rows else ""
+    return (
+        columns(screen, rows, header=("asset", "verdict", "stale", "missing", "fresh", "why"), right={2, 3, 4})
+        if rows
+        else ""
+    )
 
 
 def _row(asset: AssetStatus) -> list[Cell]:

@@ -1,0 +1,120 @@
+"""`assetflow show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from assetflow.cli.asking import split_partition
+from assetflow.cli.columns import Cell, columns
+from assetflow.cli.commands.history import history_text
+from assetflow.cli.commands.list import verdict_cell
+from assetflow.cli.options import Command, environment_option
+from assetflow.cli.screen import Screen
+from assetflow.cli.session import Session
+from assetflow.cli.table import COMMANDS
+from assetflow.cli.values import plain, result_text
+from assetflow.cli.words import amount, duration, moment, partitions_text, size
+from assetflow.model.keys import show
+from assetflow.model.plan import Verdict
+from assetflow.project.details import PREVIEW_CHARACTERS, AssetDetails, asset_details
+
+
+@click.command("show", cls=Command, short_help=COMMANDS["show"])
+@click.argument("asset", metavar="ASSET[@PARTITION]")
+@environment_option
+@click.pass_obj
+def command(session: Session, asset: str, environment: str | None) -> None:
+    """Show one asset: how it is declared, whether it is fresh and why not, its value, its history."""
+    key, partition = split_partition(asset)
+    with session.project(session.settings(environment=environment)) as project:
+        details = asset_details(project, key, partition)
+        zone = project.settings.timezone
+    screen = session.screen
+    if session.json:
+        screen.document(plain(details.to_json()))
+        return
+    screen.data("\n\n".join(part for part in _parts(screen, details, zone) if part))
+
+
+def _parts(screen: Screen, details: AssetDetails, zone: str) -> Iterator[str]:
+    spec = details.spec
+    verdict = verdict_cell(details.listing)
+    title = screen.style(show(spec.key, details.partition), "bold")
+    yield f"{title}  {screen.style(*verdict) if isinstance(verdict, tuple) else verdict}"
+    yield spec.description.strip()
+    yield columns(screen, [*_declared(details), *_causes(details), *_published(details, zone)])
+    if details.current is not None and details.current.schema:
+        types: list[list[Cell]] = [[name, (kind, "dim")] for name, kind in details.current.schema]
+        yield columns(screen, types, header=("column", "type"))
+    if details.rows is not None and details.rows.rows:
+        place = (
+            "" if details.current is None or details.current.partition is None else f" of {details.current.partition}"
+        )
+        yield screen.style(f"first rows{place}", "dim") + "\n" + result_text(screen, details.rows)
+    elif details.text:
+        more = "\n…" if len(details.text) == PREVIEW_CHARACTERS else ""
+        yield details.text.rstrip() + more
+    if details.history:
+        text = history_text(screen, list(details.history), zone)
+        rest = details.made - len(details.history)
+        yield f"{text}\nand {rest:,} more: `assetflow history {spec.key}`" if rest else text
+
+
+def _declared(details: AssetDetails) -> Iterator[list[Cell]]:
+    spec = details.spec
+    partitions = "" if spec.partitions is None else spec.partitions.describe()
+    if details.listing.partitions is not None and details.partition is None:
+        there, made = details.listing.partitions
+        partitions += f": {made:,} of {there:,} materialized"
+    policies = []
+    if spec.freshness is not None:
+        policies.append(f"freshness {spec.freshness.describe()}")
+    if spec.retry is not None:
+        policies.append(amount(spec.retry.max_retries, "retry").replace("retrys", "retries"))
+    flags = [name for name in ("pure", "side_effect", "unordered") if getattr(spec, name)]
+    facts = (
+        ("declared", f"{spec.location or ''}"),
+        ("kind", f"{spec.kind}, group {spec.group}"),
+        ("reads", ", ".join(spec.upstreams)),
+        ("read by", ", ".join(details.downstream)),
+        ("partitions", partitions),
+        ("policies", ", ".join([*policies, *flags])),
+        ("tags", ", ".join(f"{name}={value}" if value else name for name, value in spec.tags)),
+        ("owners", ", ".join(spec.owners)),
+    )
+    for name, text in facts:
+        if text:
+            yield [(name, "dim"), text]
+
+
+def _causes(details: AssetDetails) -> Iterator[list[Cell]]:
+    if details.verdict is None:
+        for seen in details.observations[:1] if details.partition is None else details.observations:
+            yield [("observed", "dim"), seen.error or seen.data_version]
+        return
+    groups = [group for group in details.verdict.groups if group.verdict is not Verdict.FRESH]
+    for group in groups:
+        which = partitions_text(group.partitions)
+        causes = "; ".join(cause.describe() for cause in group.causes)
+        yield [("because", "dim"), f"{which}: {causes}" if which and details.partition is None else causes]
+
+
+def _published(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
+    row = details.current
+    if row is None:
+        return
+    which = f"{row.partition}, " if row.partition is not None and details.partition is None else ""
+    amounts = [] if row.rows is None else [amount(row.rows, "row")]
+    amounts += [] if row.bytes is None else [size(row.bytes)]
+    yield [
+        ("materialized", "dim"),
+        f"{which}{moment(row.materialized_at, zone)} in {duration(row.seconds)}, run {row.run_id}",
+    ]
+    yield [("value", "dim"), ", ".join([row.format, *amounts])]
+    yield [("data version", "dim"), row.data_version]
+    if details.path is not None:
+        yield [("stored at", "dim"), details.path]
+    for name, value in row.metadata.items():
+        yield [(name, "dim"), str(value)]

@@ -1,0 +1,29 @@
+"""`assetflow validate`."""
+
+from __future__ import annotations
+
+import click
+
+from assetflow.cli.options import Command
+from assetflow.cli.session import Session
+from assetflow.cli.table import COMMANDS
+from assetflow.cli.words import amount
+
+
+@click.command("validate", cls=Command, short_help=COMMANDS["validate"])
+@click.pass_obj
+def command(session: Session) -> None:
+    """Load the definitions without running anything, and report every problem. Exits with 3 when there is one."""
+    with session.project() as project:
+        loaded = project.loaded
+        versions = loaded.versions(loaded.configs({}))
+        assets = len(versions)
+        sources = len(loaded.graph) - assets
+        unsure = {key: list(each.code.problems) for key, each in sorted(versions.items()) if each.code.version is None}
+    screen = session.screen
+    if session.json:
+        screen.document({"ok": True, "assets": assets, "sources": sources, "unverifiable": unsure})
+        return
+    for key, problems in unsure.items():
+        screen.note(f"`{key}` is always stale: {'; '.join(problems) or 'its code has no version'}")
+    screen.data(f"the definitions are good: {amount(assets, 'asset')}, {amount(sources, 'source')}")

@@ -1,0 +1,137 @@
+"""Everything about one asset that a person looks for first: declaration, verdict, value, history."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from assetflow.catalog.rows import HistoryRow, QueryResult
+from assetflow.model.asset import AssetSpec
+from assetflow.model.plan import AssetVerdict
+from assetflow.model.record import Observation, Partition
+from assetflow.project.listing import AssetListing, list_assets
+from assetflow.project.loaded import check_assets
+from assetflow.project.request import Ask
+
+if TYPE_CHECKING:
+    from assetflow.project.project import Planned, Project
+
+PREVIEW_ROWS = 5
+PREVIEW_CHARACTERS = 2_000
+_HISTORY = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetDetails:
+    """One asset, or one of its partitions.
+
+    `verdict` is None for a source, which has `observations` instead; `current` is the latest publication; of its
+    value `rows` hold the first few where it is a table, `text` the beginning where it reads as text, `path` the place.
+    """
+
+    spec: AssetSpec
+    partition: Partition
+    listing: AssetListing
+    downstream: tuple[str, ...]
+    verdict: AssetVerdict | None
+    observations: tuple[Observation, ...]
+    current: HistoryRow | None
+    history: tuple[HistoryRow, ...]
+    made: int
+    rows: QueryResult | None
+    text: str | None
+    path: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        current = None
+        if self.current is not None:
+            current = self.current._asdict()
+            del current["payload"], current["column_versions"], current["schema"]
+            current["path"] = self.path
+        schema = None
+        if self.current is not None and self.current.schema is not None:
+            schema = [{"column": name, "type": kind} for name, kind in self.current.schema]
+        rows = None if self.rows is None else [dict(zip(self.rows.columns, r, strict=True)) for r in self.rows.rows]
+        return {
+            **self.listing.to_json(),
+            "partition": self.partition,
+            "downstreams": list(self.downstream),
+            "definition": None if self.spec.partitions is None else self.spec.partitions.describe(),
+            "causes": [] if self.verdict is None else [c.to_json() for g in self.verdict.groups for c in g.causes],
+            "observations": [
+                {"partition": o.partition, "data_version": o.data_version, "observed_at": o.observed_at,
+                 "error": o.error, "detail": dict(o.detail)}
+                for o in self.observations
+            ],
+            "current": current,
+            "schema": schema,
+            "preview": rows if rows is not None else self.text,
+            "materializations": self.made,
+            "history": [
+                {"materialization": h.materialization, "partition": h.partition, "run_id": h.run_id,
+                 "materialized_at": h.materialized_at, "data_version": h.data_version, "rows": h.rows,
+                 "seconds": h.seconds, "current_in": list(h.current_in)}
+                for h in self.history
+            ],
+        }  # fmt: skip
+
+
+def asset_details(project: Project, asset: str, partition: Partition = None) -> AssetDetails:
+    """The details of an asset, or of one partition; errors with the nearest name for what does not exist."""
+    graph = project.graph
+    check_assets(graph, [asset])
+    if partition is not None:
+        project.universe().check_partition(asset, partition)
+    narrowed = () if partition is None else (partition,)
+    planned = project.planned(Ask(selection=(f'"{asset}"',), partitions=narrowed))
+    spec = graph.specs[asset]
+    history = project.catalog.history(asset, partition)
+    current = next((row for row in history if planned.plan.environment in row.current_in), None)
+    current = current or next((row for row in history if row.current_in), None)
+    rows, text, path = _preview(project, current)
+    return AssetDetails(
+        spec=spec,
+        partition=partition,
+        listing=list_assets(graph, planned, [asset])[0],
+        downstream=graph.downstream(asset),
+        verdict=planned.plan.verdicts.get(asset),
+        observations=_observations(planned, asset, partition),
+        current=current,
+        history=tuple(history[:_HISTORY]),
+        made=len(history),
+        rows=rows,
+        text=text,
+        path=path,
+    )
+
+
+def _observations(planned: Planned, asset: str, partition: Partition) -> tuple[Observation, ...]:
+    seen = planned.basis.snapshot.observations.get(asset, {})
+    return tuple(found for key, found in seen.items() if partition in (None, key))
+
+
+def _preview(project: Project, current: HistoryRow | None) -> tuple[QueryResult | None, str | None, str | None]:
+    """The first rows, or the beginning of the text, and the path of a stored value."""
+    if current is None:
+        return None, None, None
+    path = project.store.path(current.uri)
+    if not path.is_file():
+        return None, None, str(path) if path.exists() else None
+    if current.format == "parquet":
+        literal = str(path).replace("'", "''")
+        return project.catalog.query(f"from read_parquet('{literal}') limit {PREVIEW_ROWS}"), None, str(path)
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(PREVIEW_CHARACTERS * 4).decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None, None, str(path)
+    return None, _laid_out(beginning)[:PREVIEW_CHARACTERS], str(path)
+
+
+def _laid_out(text: str) -> str:
+    """JSON with a line per field, when it is short enough to be whole; other text as it is."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except ValueError:
+        return text

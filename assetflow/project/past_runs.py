@@ -1,0 +1,143 @@
+"""Runs of the past, and of this moment, in the shape that a run has when it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from assetflow.catalog.rows import RunRow, StepRow
+from assetflow.errors import DefinitionError, UsageError
+from assetflow.executor.result import COUNTED, StepResult
+from assetflow.model.record import StepStatus
+from assetflow.project.request import Ask
+from assetflow.project.running import output_path
+
+if TYPE_CHECKING:
+    from assetflow.project.project import Project
+
+LAST = "last"
+"""Stands for the newest run wherever a run id is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """One run with its steps; while it goes on, steps can be running and `row.finished_at` is None."""
+
+    row: RunRow
+    steps: tuple[StepResult, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Steps by how they ended, every way named, and what was fresh from the start."""
+        counts = dict.fromkeys((str(status) for status in COUNTED), 0)
+        for step in self.steps:
+            if step.status in COUNTED:
+                counts[str(step.status)] += 1
+        return {**counts, "fresh": self.row.counts.get("fresh", 0)}
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `materialize --json`, with what only a recorded run has."""
+        return {
+            "run_id": self.row.run_id,
+            "status": self.row.status,
+            "environment": self.row.environment,
+            "started_at": self.row.started_at,
+            "finished_at": self.row.finished_at,
+            "counts": self.counts,
+            "steps": [step.to_json() for step in self.steps],
+            "selection": self.row.selection,
+            "options": self.row.options,
+            "parent_run": self.row.parent_run,
+            "error": self.row.error,
+        }
+
+
+def find_run(project: Project, run_id: str) -> RunRow:
+    """The run of an id, the beginning of one, or `last`; UnknownRunError otherwise."""
+    project.recover()
+    if run_id == LAST:
+        newest = project.catalog.runs(1)
+        if newest:
+            return newest[0]
+    return project.catalog.run(run_id)
+
+
+def past_run(project: Project, run_id: str) -> PastRun:
+    """One run with its steps."""
+    row = find_run(project, run_id)
+    rows = project.catalog.query("select id, rows, bytes from materializations where run_id = ?", (row.run_id,)).rows
+    sizes = {ident: (count, size) for ident, count, size in rows}
+    return PastRun(row=row, steps=tuple(_step(step, sizes) for step in project.catalog.steps(row.run_id)))
+
+
+def _step(row: StepRow, sizes: dict[str, tuple[int | None, int | None]]) -> StepResult:
+    error = row.error or {}
+    text = ": ".join(part for part in (error.get("type"), error.get("message")) if part)
+    rows, size = sizes.get(row.materialization or "", (None, None))
+    return StepResult(
+        asset=row.asset,
+        partition=row.partition,
+        status=StepStatus(row.status),
+        attempts=row.attempts,
+        seconds=row.seconds or 0.0,
+        data_version=row.data_version,
+        rows=rows,
+        bytes=size,
+        causes=tuple(row.causes),
+        error=text or None,
+        traceback=error.get("traceback") or None,
+        caused_by=row.caused_by,
+    )
+
+
+def ask_again(row: RunRow) -> Ask:
+    """What a run was asked for, to be asked again."""
+    options = row.options
+    if options.get("config_hidden"):
+        raise UsageError(
+            f"run {row.run_id} was given secrets with -p, which are not recorded",
+            hint="repeat it with `assetflow materialize` and the same -p",
+        )
+    return Ask(
+        selection=tuple(row.selection),
+        partitions=tuple(options.get("partitions", ())),
+        first=options.get("first"),
+        last=options.get("last"),
+        only=bool(options.get("only")),
+        force=bool(options.get("force")),
+        freshness=bool(options.get("freshness")),
+        config=options.get("config", {}),
+    )
+
+
+def output_lines(project: Project, row: RunRow, asset: str | None, partition: str | None) -> Iterator[dict[str, Any]]:
+    """The captured lines of a run, or of one of its assets, in order; a run that goes on has more later."""
+    names = None if asset is None else _same_call(project, asset)
+    path = output_path(project.settings.catalog_root, row.run_id)
+    try:
+        file = open(path, encoding="utf-8", errors="replace")  # noqa: SIM115 - closed below
+    except FileNotFoundError:
+        return
+    with file:
+        for text in file:
+            if not text.endswith("\n"):
+                return  # the rest of it is being written
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue  # half a line of a process that was killed
+            if (names is None or line["asset"] in names) and partition in (None, line["partition"]):
+                yield line
+
+
+def _same_call(project: Project, asset: str) -> frozenset[str]:
+    """The assets that are made by the same call: what it writes is filed under the first of them."""
+    try:
+        graph = project.graph
+    except DefinitionError:
+        return frozenset((asset,))  # what a run wrote can be read whatever the files hold today
+    if asset not in graph:
+        return frozenset((asset,))
+    return frozenset((asset, *graph.computations.get(graph.specs[asset].computation, ())))
