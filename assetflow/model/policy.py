@@ -111,5 +111,16 @@ class FreshnessPolicy:
 
     def describe(self) -> str:
         """The policy in a few words, for screens and the catalog."""
-        text = f"at most {self.max_age} old"
-        return text if self.warn_age is None else f"{text}, warning from {self.warn_age}"
+        text = f"at most {_length(self.max_age)} old"
+        return text if self.warn_age is None else f"{text}, warning from {_length(self.warn_age)}"
+
+
+def _length(length: timedelta) -> str:
+    """A length of time in words: `30 days`, `1 day 6 hours`, `90 seconds` as `1 minute 30 seconds`."""
+    left = length.total_seconds()
+    parts = []
+    for name, seconds in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        count, left = divmod(left, seconds) if seconds > 1 else (left, 0.0)
+        if count:
+            parts.append(f"{count:g} {name}{'' if count == 1 else 's'}")
+    return " ".join(parts) or "0 seconds"
