@@ -63,11 +63,12 @@ def carry_out(session: Session, project: Project, ask: Ask, way: RunWay) -> int:
 
 
 def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> RunResult:
-    display = Display(session, planned.plan)
+    workers = way.workers or project.settings.worker_count
+    display = Display(session, planned.plan, workers=workers)
     with interruptible(session.screen), display:
         return project.run_planned(
             planned,
-            workers=way.workers,
+            workers=workers,
             fail_fast=way.fail_fast,
             on_event=[display.hear],
             echo=display.echo,

@@ -36,6 +36,7 @@ class AssetProgress:
     running: dict[str | None, float] = field(default_factory=dict)
     first_start: float | None = None
     caused_by: str | None = None
+    told: bool = False
 
 
 class Display:
@@ -44,7 +45,7 @@ class Display:
     Partitions of one asset share a line, unless verbose; failures are always named, each with its error.
     """
 
-    def __init__(self, session: Session, plan: Plan) -> None:
+    def __init__(self, session: Session, plan: Plan, *, workers: int) -> None:
         screen = session.screen
         self.screen = screen
         self.verbose = session.verbose
@@ -52,6 +53,7 @@ class Display:
         for step in plan.steps:
             self.assets.setdefault(step.asset, AssetProgress(planned=0)).planned += step.count
         self.planned = plan.work
+        self.workers = workers
         self.ended = 0
         self.started = time.monotonic()
         self._spoke = self.started
@@ -69,7 +71,7 @@ class Display:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         for asset, progress in self.assets.items():
-            if 0 < progress.ended < progress.planned and not self._each(progress):
+            if not progress.told and progress.first_start is not None and not self._each(progress):
                 self._line(self._whole(asset, progress))  # a run that broke off still tells what it did
         if self._live is not None:
             self._live.stop()
@@ -103,7 +105,7 @@ class Display:
 
     def _finished(self, event: StepFinished) -> None:
         progress = self.assets[event.asset]
-        progress.running.pop(event.partition, None)
+        began = progress.running.pop(event.partition, None) is not None
         progress.ended += 1
         progress.by_status[event.status] += 1
         progress.seconds += event.seconds
@@ -113,10 +115,13 @@ class Display:
         rows = made.get("rows")
         if rows is not None:
             progress.rows = (progress.rows or 0) + rows
+        if event.status == StepStatus.CANCELED and not began:
+            return  # it never started; the summary counts it
         if self._each(progress) or event.status == StepStatus.FAILED:
             self._line(self._step(event.status, event.asset, event.partition, self._details(event, rows)))
         if not self._each(progress):
             if progress.ended == progress.planned:
+                progress.told = True
                 self._line(self._whole(event.asset, progress))
             elif self._live is None and time.monotonic() - self._spoke > _SILENCE:
                 count = f"{progress.ended:,} of {progress.planned:,} partitions"

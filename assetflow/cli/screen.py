@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -100,4 +99,4 @@ def _width(stream: TextIO, environ: Mapping[str, str]) -> int | None:
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError):
-        return shutil.get_terminal_size().columns
+        return 80
