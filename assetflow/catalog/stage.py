@@ -66,7 +66,7 @@ create or replace temp table _inputs as
 _MOVES = """
 create or replace temp table _moves as
     select s.environment, s.asset, s.partition, s.published as id, s."order", s.at, s.status as reason
-    from _done s where s.published is not null and s.status in ('materialized', 'reused')
+    from _done s where s.published is not null and s.status in ('materialized', 'reused', 'unchanged')
     union all
     select s.environment, s.asset, s.partition, s.materialization, s."order", s.at, s.reason
     from _stage s where s.kind = 'pointer_moved'"""

@@ -85,6 +85,7 @@ class Declaration:
     fn: Callable[..., Any] | None = None
     bound: Mapping[str, Any] = field(default_factory=dict)
     can_subset: bool = False
+    is_multi: bool = False
     source: Source | None = None
     file: str | None = None
     line: int | None = None
@@ -167,6 +168,7 @@ def multi_asset(
             options=shared,
             fn=fn,
             can_subset=can_subset,
+            is_multi=True,
             **_place(fn),
         )
         return _attach(fn, declaration)

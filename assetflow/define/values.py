@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -87,13 +88,23 @@ class Context:
         self._metadata.update({**(metadata or {}), **more})
 
     def emit(self, event_type: str, key: str | None = None, payload: Mapping[str, Any] | None = None) -> None:
-        """Record a domain event (`partial`, `degraded`, …) beside the step, in the order of the calls."""
+        """Record a domain event (`partial`, `degraded`, …) beside the step, in the order of the calls.
+
+        The payload is JSON as it is at the call, text for anything that is not. Events of an attempt that fails count.
+        """
+        for name, value in (("type", event_type), ("key", key)):
+            if not isinstance(value, str) and not (name == "key" and value is None):
+                raise UsageError(f"emit({event_type!r}): the {name} is {value!r}", hint="use text")
         if payload is not None and not isinstance(payload, Mapping):
             raise UsageError(
                 f"emit({event_type!r}): the payload is a {type(payload).__name__}",
                 hint="pass a mapping, or None",
             )
-        self._emitted.append((event_type, key, dict(payload or {})))
+        try:
+            plain = json.loads(json.dumps(dict(payload or {}), default=str))
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"emit({event_type!r}): the payload is no JSON: {error}", hint="use text keys") from error
+        self._emitted.append((event_type, key, plain))
 
     @property
     def metadata(self) -> dict[str, Any]:

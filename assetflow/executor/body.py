@@ -45,27 +45,27 @@ class Worker:
         """Carry out one call of a plain function; whatever goes wrong is the outcome's failure."""
         with self._attempt(call) as attempt:
             computation = self.definitions.computations[call.computation]
-            context, arguments = self._arguments(call, computation)
+            context = attempt.context
+            arguments = self._arguments(call, computation, context)
             value = computation.fn(**arguments)
             if inspect.isawaitable(value):
                 value = asyncio.run(_awaited(value))
             attempt.made = self._write(call, computation, context, value)
-            attempt.emitted = context.emitted
         return attempt.outcome()
 
     async def run_async(self, call: Call) -> Outcome:
         """Carry out one call of a coroutine function; loading and writing happen beside the event loop."""
         with self._attempt(call) as attempt:
             computation = self.definitions.computations[call.computation]
-            context, arguments = await asyncio.to_thread(self._arguments, call, computation)
+            context = attempt.context
+            arguments = await asyncio.to_thread(self._arguments, call, computation, context)
             value = await computation.fn(**arguments)
             attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
-            attempt.emitted = context.emitted
         return attempt.outcome()
 
     @contextlib.contextmanager
     def _attempt(self, call: Call) -> Iterator[_Attempt]:
-        attempt = _Attempt(call, to_text(self.clock.now()))
+        attempt = _Attempt(call, self._context(call), to_text(self.clock.now()))
         started = perf_counter()
         try:
             with self.capture.step(call.task, call.assets[0], call.partition):
@@ -82,8 +82,8 @@ class Worker:
 
     # --- in --------------------------------------------------------------------------------------------------
 
-    def _arguments(self, call: Call, computation: Computation) -> tuple[Context, dict[str, Any]]:
-        context = Context(
+    def _context(self, call: Call) -> Context:
+        return Context(
             run_id=call.run_id,
             asset=call.assets[0],
             partition=call.partition,
@@ -93,6 +93,8 @@ class Worker:
             selected=call.assets,
             previous=self._previous(call),
         )
+
+    def _arguments(self, call: Call, computation: Computation, context: Context) -> dict[str, Any]:
         inputs = {item.param: item for item in call.inputs}
         arguments: dict[str, Any] = {}
         for parameter in computation.parameters:
@@ -106,7 +108,7 @@ class Worker:
                 case Role.CONFIG | Role.VALUE:
                     if parameter.name in call.config:
                         arguments[parameter.name] = call.config[parameter.name]
-        return context, arguments
+        return arguments
 
     def _load(self, call: Call, item: InputCall, annotation: Any) -> Any:
         try:
@@ -165,13 +167,13 @@ class Worker:
 class _Attempt:
     """The outcome of an attempt while it is being made."""
 
-    def __init__(self, call: Call, started_at: str) -> None:
+    def __init__(self, call: Call, context: Context, started_at: str) -> None:
         self.call = call
+        self.context = context
         self.started_at = started_at
         self.status = StepStatus.MATERIALIZED
         self.seconds = 0.0
         self.made: Mapping[str, Made | Unchanged] = {}
-        self.emitted: tuple[tuple[str, str | None, Json], ...] = ()
         self.failure: Failure | None = None
         self.error: BaseException | None = None
         self.skipped: str | None = None
@@ -183,7 +185,7 @@ class _Attempt:
             seconds=self.seconds,
             started_at=self.started_at,
             made=self.made,
-            emitted=self.emitted,
+            emitted=self.context.emitted,
             failure=self.failure,
             error=self.error,
             skipped=self.skipped,
@@ -196,7 +198,7 @@ async def _awaited(value: Any) -> Any:
 
 def _by_asset(call: Call, computation: Computation, value: Any) -> dict[str, Any]:
     """The returned value split by asset: a dict by key or a tuple in order where the call makes several."""
-    if len(computation.assets) == 1:
+    if not computation.declaration.is_multi:
         return {computation.assets[0]: value}
     if isinstance(value, Unchanged):
         return dict.fromkeys(call.assets, value)

@@ -78,6 +78,14 @@ class State:
         made = self.produced.get((asset, partition))
         return made.data_version if made is not None else self._look(asset, partition)
 
+    def published(self, asset: str, partition: Partition) -> Json | None:
+        """The stored object that was published when the run began; None when there is none, or it is lost."""
+        record = self._record(asset, partition)
+        if record is None or not self.exists(record.uri):
+            return None
+        payload: Json = json.loads(record.payload)
+        return payload
+
     # --- decide ----------------------------------------------------------------------------------------------
 
     def decide(self, task: Task) -> tuple[Decision, ...]:
@@ -162,7 +170,6 @@ class State:
         config = self.config[task.computation]
         definition = self.universe.definition(first)
         timed = definition is not None and task.partition is not None and _has_windows(definition)
-        record = self.basis.snapshot.current.get(first, {}).get(task.partition)
         return Call(
             run_id=run_id,
             task=task.number,
@@ -174,7 +181,7 @@ class State:
             config=config.arguments,
             config_shown=config.shown,
             unordered=frozenset(asset for asset in assets if specs[asset].unordered),
-            previous=None if record is None else json.loads(record.payload),
+            previous=self.published(first, task.partition),
             window=definition.window(task.partition) if timed and definition and task.partition else None,
         )
 

@@ -32,6 +32,7 @@ class _Step:
 _current: ContextVar[_Step | None] = ContextVar("assetflow_step", default=None)
 _installed = threading.Lock()
 _active = 0
+_level_before = logging.NOTSET
 
 
 class Capture:
@@ -54,19 +55,14 @@ class Capture:
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
         """Route output while the run lasts; several runs in one process may overlap."""
-        handler = _LogHandler(self._level)
-        root = logging.getLogger()
-        before = root.level
-        root.addHandler(handler)
-        if root.getEffectiveLevel() > self._level:
-            root.setLevel(self._level)
-        _install_streams()
+        handler = _LogHandler(self, self._level)
+        logging.getLogger().addHandler(handler)
+        _install(self._level)
         try:
             yield
         finally:
-            _restore_streams()
-            root.removeHandler(handler)
-            root.setLevel(before)
+            _uninstall()
+            logging.getLogger().removeHandler(handler)
             if self._fd is not None:
                 os.close(self._fd)
                 self._fd = None
@@ -104,11 +100,15 @@ class Capture:
 
 
 class _LogHandler(logging.Handler):
-    """Sends records logged inside a step to its capture."""
+    """Sends records logged inside a step to its capture; steps of other runs have a handler of their own."""
+
+    def __init__(self, capture: Capture, level: int) -> None:
+        super().__init__(level)
+        self._capture = capture
 
     def emit(self, record: logging.LogRecord) -> None:
         step = _current.get()
-        if step is None:
+        if step is None or step.capture is not self._capture:
             return
         text = record.getMessage()
         if record.exc_info:
@@ -151,20 +151,25 @@ class _Router:
         return getattr(self.through, name)
 
 
-def _install_streams() -> None:
-    global _active
+def _install(level: int) -> None:
+    global _active, _level_before
+    root = logging.getLogger()
     with _installed:
         _active += 1
         if _active == 1:
+            _level_before = root.level
             sys.stdout = _Router("stdout", sys.stdout)
             sys.stderr = _Router("stderr", sys.stderr)
+        if root.getEffectiveLevel() > level:
+            root.setLevel(level)
 
 
-def _restore_streams() -> None:
+def _uninstall() -> None:
     global _active
     with _installed:
         _active -= 1
         if _active == 0:
+            logging.getLogger().setLevel(_level_before)
             for name in ("stdout", "stderr"):
                 current = getattr(sys, name)
                 if isinstance(current, _Router):

@@ -1,7 +1,8 @@
 """The committer: makes objects durable, then their records, in batches, beside the work.
 
 A step's value is on disk before its record, and its record before anybody is told. One flush serves all steps that
-ended while the one before was under way, so durability costs a share of a flush per step instead of a flush.
+ended while the one before was under way, so durability costs a share of a flush per step instead of a flush. Between
+two flushes there is a pause: while a file system flushes, it makes everybody wait who writes to it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from assetflow.model.event import Event
+
+PAUSE = 0.1
+"""Seconds between commits while steps run; the last one waits for nothing."""
+
+_IDLE = 1.0
+"""Seconds after which the tick is called when nothing ends."""
 
 
 class Log(Protocol):
@@ -41,6 +48,7 @@ class Committer:
         self._tick = tick
         self._entries: SimpleQueue[Entry | None] = SimpleQueue()
         self._error: BaseException | None = None
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="assetflow-commit", daemon=True)
         self._thread.start()
 
@@ -55,6 +63,7 @@ class Committer:
 
     def close(self) -> None:
         """Commit what was handed over, stop, and raise what went wrong."""
+        self._closing.set()
         self._entries.put(None)
         self._thread.join()
         self.check()
@@ -73,10 +82,12 @@ class Committer:
             for entry in batch:
                 if entry.done is not None:
                     entry.done()
+            if batch and not stopping:
+                self._closing.wait(PAUSE)
 
     def _batch(self) -> tuple[list[Entry], bool]:
         try:
-            first = self._entries.get(timeout=1.0)
+            first = self._entries.get(timeout=_IDLE)
         except Empty:
             return [], False
         batch: list[Entry] = []

@@ -102,7 +102,7 @@ class Run:
         self.queue = Queue(self.tasks)
         self.results: dict[int, StepResult] = {}
         self.rng = random.Random(options.seed)
-        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
         self._audience = Audience(options.subscribers, setting.notify)
         self._decisions: dict[int, tuple[Decision, ...]] = {}
         self._attempts: dict[int, int] = {}
@@ -186,8 +186,7 @@ class Run:
                     attempt=attempt,
                 )
                 for asset in wanted
-            ),
-            announce_first=True,
+            )
         )
         self._running.add(task.number)
         computation = self.setting.definitions.computations[task.computation]
@@ -220,11 +219,12 @@ class Run:
             if made is None:
                 events.append(self._settled(task, decision, at))
             elif isinstance(made, Unchanged):
-                record = self.setting.basis.snapshot.current.get(decision.asset, {}).get(task.partition)
-                if record is None:
+                payload = self.state.published(decision.asset, task.partition)
+                if payload is None:
                     self._fail(task, _nothing_published(decision.asset, task), outcome)
                     return
-                events.append(self._finished(task, decision.asset, StepStatus.UNCHANGED, at=at))
+                kept = Made(payload=payload, metadata={})
+                events.extend(self._publish(task, decision, kept, outcome, at, status=StepStatus.UNCHANGED))
             else:
                 good = StepStatus.MATERIALIZED
                 events.extend(self._publish(task, decision, made, outcome, at))
@@ -232,11 +232,21 @@ class Run:
         self._record(tuple(events), uris=tuple(uris))
         self.queue.finish(task.number, good)
 
-    def _publish(self, task: Task, decision: Decision, made: Made, outcome: Outcome, at: str) -> list[Event]:
+    def _publish(
+        self,
+        task: Task,
+        decision: Decision,
+        made: Made,
+        outcome: Outcome,
+        at: str,
+        *,
+        status: StepStatus = StepStatus.MATERIALIZED,
+    ) -> list[Event]:
+        """The record of a value and its publication; `unchanged` is a new record of the old value."""
         ident, record = self.recorder.materialized(decision, made)
         payload = made.payload
         self.state.produced[(decision.asset, task.partition)] = Produced(ident, payload["data_version"], payload)
-        result = self._result(task, decision.asset, StepStatus.MATERIALIZED, payload)
+        result = self._result(task, decision.asset, status, payload)
         finished = step_finished(
             result, at=at, run_id=self.run_id, environment=self.plan.environment, number=task.step(decision.asset),
             started_at=outcome.started_at, published=ident, order=self.recorder.next_order(), materialization=record,
@@ -278,7 +288,8 @@ class Run:
             except Exception as error:  # the user's own predicate
                 failure, again = describe_failure(error), False
             if again:
-                self._record((self.recorder.attempt(task, outcome, self._now()),))
+                at = self._now()
+                self._record((*self.recorder.emitted(task, outcome, at), self.recorder.attempt(task, outcome, at)))
                 self.queue.retry(task.number)
                 due = time.monotonic() + policy.wait(outcome.call.attempt, self.rng)
                 heapq.heappush(self._retries, (due, task.number))
@@ -342,6 +353,8 @@ class Run:
                 outcome = self._outcomes.get(timeout=max(0.01, deadline - time.monotonic()))
             except Empty:
                 break
+            if outcome is None:
+                continue
             self._running.discard(outcome.call.task)
             task = self.tasks[outcome.call.task]
             if outcome.status is StepStatus.FAILED and outcome.failure is not None:
@@ -405,13 +418,15 @@ class Run:
             error=error,
         )  # fmt: skip
 
-    def _record(self, events: tuple[Event, ...], *, uris: tuple[str, ...] = (), announce_first: bool = False) -> None:
-        """Commit events in order; subscribers hear of them when they are durable (starts at once)."""
-        if announce_first:
+    def _record(self, events: tuple[Event, ...], *, uris: tuple[str, ...] = ()) -> None:
+        """Commit events in order; subscribers hear of them in that order, when they are durable."""
+        self._committer.put(Entry(events, uris, lambda: self._recorded(events)))
+
+    def _recorded(self, events: tuple[Event, ...]) -> None:
+        """Called on the committer's thread; wakes the loop, on whose thread subscribers are told."""
+        if self.options.subscribers:
             self._audience.announce(events)
-            self._committer.put(Entry(events))
-        else:
-            self._committer.put(Entry(events, uris, lambda: self._audience.announce(events)))
+            self._outcomes.put(None)
 
 
 def _with_payload(result: StepResult, payload: Json) -> StepResult:

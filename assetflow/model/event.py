@@ -130,7 +130,8 @@ class AttemptFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(Event):
-    """A step ended. With status `materialized` or `reused` this line is also the publication of its value.
+    """A step ended. With status `materialized` or `reused` this line is also the publication of its value; with
+    `unchanged` too, where the function said so: then it is a new record of the old value.
 
     `materialization` is the whole record of a new materialization (see `assetflow.model.event.MATERIALIZATION`);
     `published` the id that became current, also for `reused`. `order` is the logical time of the publication: larger

@@ -10,7 +10,7 @@ from typing import Any
 from assetflow.catalog.rows import AssetRow
 from assetflow.define.config_values import ResolvedConfig, resolve_config
 from assetflow.define.declare import Declaration
-from assetflow.define.definitions import Definitions
+from assetflow.define.definitions import Computation, Definitions
 from assetflow.define.fingerprint import CodeFingerprint, Fingerprinter, ParseCache
 from assetflow.define.load import load_definitions
 from assetflow.define.modules import ModuleSpace
@@ -19,6 +19,7 @@ from assetflow.define.settings import Settings
 from assetflow.errors import DefinitionError, UnknownAssetError, did_you_mean
 from assetflow.graph.graph import AssetGraph
 from assetflow.graph.validate import validate
+from assetflow.model.asset import InputSpec
 from assetflow.model.version import AssetVersions, CodeVersion, fingerprint
 
 
@@ -59,14 +60,15 @@ class LoadedProject:
         """The code version of an asset: computed, or the one it was declared with."""
         computation = self.definitions.computations[self.graph.specs[asset].computation]
         explicit = computation.declaration.options.code_version
+        wiring = _wiring(computation, self.graph.specs[asset].inputs)
         if explicit is not None:
-            return CodeVersion(
-                version=fingerprint("v1", explicit), components=(("code_version", fingerprint("v1", explicit)),)
-            )
+            version = fingerprint("v1", explicit)
+            return CodeVersion(version=_with_wiring(version, wiring), components=(("code_version", version), *wiring))
         found = self.fingerprints[computation.name]
+        components = tuple((component.name, component.hash) for component in found.components)
         return CodeVersion(
-            version=None if found.problems else found.version,
-            components=tuple((component.name, component.hash) for component in found.components),
+            version=None if found.problems else _with_wiring(found.version, wiring),
+            components=(*components, *wiring),
             packages=found.packages,
             problems=found.problems,
         )
@@ -129,6 +131,28 @@ class LoadedProject:
             description=spec.description,
             location=None if spec.location is None else str(spec.location),
         )
+
+
+def _wiring(computation: Computation, inputs: Sequence[InputSpec]) -> tuple[tuple[str, str], ...]:
+    """What a declaration says beside the function and decides the value: which upstream feeds which parameter, how much
+    of it, and the order of outputs. Components only where it says more than the parameters' names do.
+    """
+    found: list[tuple[str, str]] = []
+    fed = [
+        (edge.param, edge.upstream, edge.columns, edge.partition_column)
+        for edge in sorted(inputs, key=lambda edge: edge.param or "")
+        if edge.param is not None
+        and (edge.param != edge.upstream.rpartition("/")[2] or edge.columns is not None or edge.partition_column)
+    ]
+    if fed:
+        found.append(("inputs=", fingerprint("w1", fed)))
+    if len(computation.assets) > 1:
+        found.append(("outs=", fingerprint("w1", computation.assets)))
+    return tuple(found)
+
+
+def _with_wiring(version: str, wiring: tuple[tuple[str, str], ...]) -> str:
+    return fingerprint("w1", version, wiring) if wiring else version
 
 
 def load_project(settings: Settings, environ: Mapping[str, str]) -> LoadedProject:

@@ -16,7 +16,7 @@ from assetflow.define.config_values import ResolvedConfig
 from assetflow.define.declare import Declaration
 from assetflow.define.load import declarations_in
 from assetflow.define.settings import Settings, find_root, load_settings
-from assetflow.errors import UnknownAssetError, ValueNotFoundError, did_you_mean
+from assetflow.errors import UnknownAssetError, UsageError, ValueNotFoundError, did_you_mean
 from assetflow.executor.result import RunResult
 from assetflow.executor.run import Subscriber
 from assetflow.graph.graph import AssetGraph
@@ -297,6 +297,8 @@ class Project:
         parent_run: str | None = None,
     ) -> RunResult:
         """Carry out a plan that was made a moment ago; one without steps makes no run."""
+        if workers is not None and workers < 1:
+            raise UsageError(f"{workers} workers cannot run anything", hint="use 1 or more")
         if planned.plan.is_empty:
             now = to_text(self.clock.now())
             return mark_fresh(self, planned, now)
