@@ -69,7 +69,11 @@ class Live:
     def _counts(self, now: float, running: int) -> str:
         display = self._display
         elapsed = now - display.started
-        parts = [f"{display.ended:,} of {display.planned:,} done", f"{min(running, display.workers)} running", duration(elapsed)]
+        parts = [
+            f"{display.ended:,} of {display.planned:,} done",
+            f"{min(running, display.workers)} running",
+            duration(elapsed),
+        ]
         left = display.planned - display.ended
         if elapsed > _SURE_AFTER and display.ended >= 3 and left:
             parts.append(f"about {duration(max(1.0, elapsed / display.ended * left))} left")

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from assetflow import __version__
-from assetflow.cli.options import NAMES, everywhere
+from assetflow.cli.options import Group
 from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS, SECTIONS
@@ -30,7 +30,7 @@ class Ended:
     threads_left: bool = False
 
 
-class Program(click.Group):
+class Program(Group):
     """The group of all commands, each imported when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -43,19 +43,6 @@ class Program(click.Group):
         command: click.Command = module.command
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if not ctx.resilient_parsing and name not in COMMANDS and not name.startswith("-"):
-            from assetflow.errors import UsageError, did_you_mean  # only when something is wrong
-
-            raise UsageError(
-                f"there is no command `{name}`",
-                hint=did_you_mean(name, COMMANDS) or "`assetflow --help` lists the commands",
-            )
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, commands in SECTIONS.items():
             with formatter.section(title):
@@ -67,7 +54,6 @@ def program() -> Program:
     return Program(
         name="assetflow",
         params=[
-            *everywhere(),
             click.Option(
                 ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version,
                 help="Print the version.",
@@ -75,17 +61,7 @@ def program() -> Program:
         ],
         help="Keep tables, files and models up to date.",
         epilog="Begin with `assetflow init`, then `assetflow materialize`.",
-        context_settings=NAMES,
-        no_args_is_help=False,
-        invoke_without_command=True,
-        callback=_without_command,
     )  # fmt: skip
-
-
-@click.pass_context
-def _without_command(ctx: click.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

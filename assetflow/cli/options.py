@@ -78,6 +78,38 @@ class Command(click.Command):
                     formatter.write_dl(records)
 
 
+@click.pass_context
+def _help_without_command(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+class Group(click.Group):
+    """A group with the options that every command has; without a command it prints its help."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", NAMES)
+        kwargs["callback"] = _help_without_command
+        super().__init__(*args, **kwargs)
+        self.invoke_without_command, self.no_args_is_help = True, False
+        self.params.extend(everywhere())
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of that name; UsageError with the nearest one."""
+        name, known = args[0], self.list_commands(ctx)
+        if not ctx.resilient_parsing and name not in known and not name.startswith("-"):
+            from assetflow.errors import UsageError, did_you_mean  # only when something is wrong
+
+            path = ctx.command_path
+            raise UsageError(
+                f"`{path}` has no command `{name}`",
+                hint=did_you_mean(name, known) or f"`{path} --help` lists the commands",
+            )
+        return super().resolve_command(ctx, args)
+
+
 def planning(function: F) -> F:
     """The argument and options of commands that plan."""
     decorators = (

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from assetflow.cli.options import NAMES, Command, everywhere
+from assetflow.cli.options import Command, Group
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.words import amount, duration
 from assetflow.errors import DefinitionError
 
 
-class CatalogGroup(click.Group):
-    """A group with the options that every command has."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.params.extend(everywhere())
-
-
-@click.group("catalog", cls=CatalogGroup, short_help=COMMANDS["catalog"], context_settings=NAMES)
+@click.group("catalog", cls=Group, short_help=COMMANDS["catalog"])
 def command() -> None:
     """Look after the catalog."""
 
