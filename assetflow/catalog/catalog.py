@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from assetflow.catalog.access import Access
 
 _LOG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
-_FIRST_FOLD = 0.5
+_BETWEEN_FOLDS = 2.0
 """Seconds between folds of a run at the least; also before its first, so that short runs fold only once, at the end."""
 _FOLD_SHARE = 0.1
 """Share of the time of a run that folds may take."""
@@ -75,11 +75,11 @@ class Catalog:
     def fold_if_due(self, now: float) -> FoldReport | None:
         """Fold when the last one is long enough ago (`now`: monotonic seconds) to cost under a tenth of the time."""
         if self._due is None:
-            self._due = now + _FIRST_FOLD
+            self._due = now + _BETWEEN_FOLDS
         if now < self._due:
             return None
         report = self.fold()
-        self._due = now + report.seconds + max(_FIRST_FOLD, report.seconds / _FOLD_SHARE)
+        self._due = now + report.seconds + max(_BETWEEN_FOLDS, report.seconds / _FOLD_SHARE)
         return report
 
     def rebuild(self) -> FoldReport:

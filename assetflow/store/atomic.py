@@ -32,9 +32,19 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 def temporary_path(folder: Path) -> Path:
     """A new temporary name in `folder`, which is made when missing; the file itself is not created."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     # process ids repeat between containers that share a folder, so the name needs chance as well
     return folder / f"{_PREFIX}{os.getpid()}-{os.urandom(6).hex()}"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where they are missing."""
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def temporary_owner(name: str) -> int | None:
@@ -46,11 +56,11 @@ def temporary_owner(name: str) -> int | None:
 def put_in_place(temporary: Path, final: Path, *, root: Path, durable: bool) -> None:
     """Move a finished temporary file or folder to its final, immutable name below `root`.
 
-    When the final name holds content of the same size already it is kept (names are content hashes); anything
-    else there is damaged and is replaced.
+    Both are in the same folder. When the final name holds content of the same size already it is kept (names are
+    content hashes); anything else there is damaged and is replaced.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    if size_of(final) == size_of(temporary):
+    there = size_of(final)
+    if there is not None and there == size_of(temporary):
         # whoever wrote it may not have flushed it, and this caller is promised that it is safe
         remove(temporary)
         if durable:
@@ -59,7 +69,7 @@ def put_in_place(temporary: Path, final: Path, *, root: Path, durable: bool) -> 
         _make_read_only(temporary)
         if durable:
             flush(temporary)
-        if final.is_dir():
+        if there is not None and final.is_dir():
             remove(final)  # a folder cannot be renamed over a folder that holds files
         os.replace(temporary, final)
     if durable:
@@ -79,10 +89,14 @@ def size_of(path: Path) -> int | None:
 
 def remove(path: Path) -> None:
     """Remove a file or a folder; nothing when it is not there."""
-    if path.is_dir() and not path.is_symlink():
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError:  # a folder, which systems refuse in different words
+        if path.is_symlink() or not path.is_dir():
+            raise
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:
@@ -112,21 +126,28 @@ def _flush_one(path: Path) -> None:
 
 
 def _make_read_only(path: Path) -> None:
+    mode = path.stat().st_mode
+    if not stat.S_ISDIR(mode):
+        if mode & 0o222:
+            path.chmod(0o444)
+        return
     # only files: a folder without write permission could not be removed by `gc`
-    for file in path.rglob("*") if path.is_dir() else [path]:
+    for file in path.rglob("*"):
         if file.is_file():
             file.chmod(0o444)
 
 
 @contextlib.contextmanager
-def writing(root: Path, *, what: str) -> Iterator[Path]:
-    """A temporary path below `root` to write to; whatever is still there at the end is removed.
+def writing(folder: Path, *, root: Path, what: str) -> Iterator[Path]:
+    """A temporary path in `folder` below `root` to write to; whatever is still there at the end is removed.
+
+    It is the folder of the final name, because a rename between folders makes all others in the file system wait.
 
     Failures of the disk become `StoreError`, naming `what` ("`delays@2013-01-01`") was written. Other errors
     pass through unchanged: a lazy frame runs while it is written, and its failure is the asset's own.
     """
     with disk_errors(root, what=what):
-        target = temporary_path(root)
+        target = temporary_path(folder)
         try:
             yield target
         finally:

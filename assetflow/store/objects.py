@@ -12,9 +12,10 @@ from assetflow.errors import FormatError, OutputLostError
 from assetflow.model.keys import show
 from assetflow.store import atomic
 from assetflow.store.asked import asked, qualified_name
+from assetflow.store.flushing import FileSystem, open_file_system
 from assetflow.store.formats import LoadRequest, WriteRequest, format_named, write_value
 from assetflow.store.hashing import version_hex
-from assetflow.store.layout import object_uri
+from assetflow.store.layout import asset_folder, object_uri
 from assetflow.store.stored import StoredObject
 from assetflow.store.union import Part, Union, load_parts
 
@@ -31,6 +32,7 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         # absolute, because steps may change the working directory
         self.root = Path(root).absolute()
+        self._file_system: FileSystem | None = None
 
     def write(
         self,
@@ -51,7 +53,11 @@ class LocalStore:
         is left behind.
         """
         who = f"`{show(asset, partition)}`"
-        with atomic.writing(self.root, what=who) as target:
+        folder = self.path(asset_folder(asset, partition))
+        with atomic.writing(folder, root=self.root, what=who) as target:
+            if not durable and self._file_system is None:
+                # before the first write, so that a flush later tells of one that failed
+                self._file_system = open_file_system(self.root)
             written = write_value(
                 value, WriteRequest(target=target, asset=asset, partition=partition, unordered=unordered)
             )
@@ -145,6 +151,8 @@ class LocalStore:
         """Flush objects written with `durable=False`, and the folders that name them, to the disk."""
         paths = [self.path(uri) for uri in uris]
         with atomic.disk_errors(self.root, what=f"{len(paths)} objects"):
+            if self._file_system is not None and self._file_system.flush(paths):
+                return
             for path in paths:
                 atomic.flush(path)
             atomic.flush_folders([path.parent for path in paths], root=self.root)

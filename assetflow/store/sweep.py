@@ -17,18 +17,21 @@ _OBJECT = re.compile(r"[0-9a-f]{32}(\.|$)")
 
 def stored_uris(root: Path) -> Iterator[str]:
     """The uris of all objects below a store root; temporary files are left out."""
+    return (path.relative_to(root).as_posix() for path in _entries(root) if atomic.temporary_owner(path.name) is None)
+
+
+def _entries(root: Path) -> Iterator[Path]:
+    """Objects and temporary files."""
     pending = [root] if root.is_dir() else []
     while pending:
         current = pending.pop()
         for entry in sorted(os.scandir(current), key=lambda each: each.name):
-            path = Path(entry.path)
-            if atomic.temporary_owner(entry.name) is not None:
-                continue
             # a stored folder is one object: it is named by its version, as no folder of an asset partition is
-            if entry.is_dir() and not _OBJECT.match(entry.name):
-                pending.append(path)
+            whole = _OBJECT.match(entry.name) or atomic.temporary_owner(entry.name) is not None
+            if entry.is_dir() and not whole:
+                pending.append(Path(entry.path))
             else:
-                yield path.relative_to(root).as_posix()
+                yield Path(entry.path)
 
 
 def remove_object(root: Path, uri: str) -> int:
@@ -47,11 +50,11 @@ def remove_object(root: Path, uri: str) -> int:
 
 
 def remove_abandoned(root: Path, *, is_alive: Callable[[int], bool]) -> list[str]:
-    """Remove temporary files whose writing process is dead; their names. `is_alive` tells by process id."""
+    """Remove temporary files whose writing process is dead; their paths below the root. `is_alive` tells by process id."""
     removed = []
-    for path in sorted(root.iterdir()) if root.is_dir() else []:
+    for path in list(_entries(root)):
         owner = atomic.temporary_owner(path.name)
         if owner is not None and not is_alive(owner):
             atomic.remove(path)
-            removed.append(path.name)
+            removed.append(path.relative_to(root).as_posix())
     return removed
