@@ -59,6 +59,9 @@ class Options:
     pure: bool = False
     side_effect: bool = False
     unordered: bool = False
+    batch: Any = None
+    adds_partitions: Any = ()
+    max_partitions: Any = None
     code_version: str | None = None
     version_of: Sequence[Any] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)

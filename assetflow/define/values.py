@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -46,13 +46,14 @@ class Skip(Exception):
 class Context:
     """What a running step knows about itself; injected into a parameter annotated `Context`.
 
-    `partition` is None for an unpartitioned asset; `window` is the half-open (start, end) of a time partition;
-    `selected` the asset keys this call is asked for; `attempt` counts from 1.
+    `partition` is None for an unpartitioned asset and for a batch, whose keys are in `partitions`; `window` is the
+    half-open (start, end) of a time partition, or of a whole batch; `selected` the asset keys this call is asked for;
+    `attempt` counts from 1.
     """
 
     __slots__ = (
-        "_emitted", "_metadata", "_previous", "asset", "attempt", "config", "logger", "partition", "run_id", "selected",
-        "window",
+        "_changes", "_emitted", "_metadata", "_previous", "adds_partitions", "asset", "attempt", "config", "logger",
+        "partition", "partitions", "run_id", "selected", "window",
     )  # fmt: skip
 
     def __init__(
@@ -66,10 +67,14 @@ class Context:
         config: Mapping[str, Any] | None = None,
         selected: tuple[str, ...] = (),
         previous: Callable[[Any], Any] | None = None,
+        partitions: tuple[str, ...] = (),
+        adds_partitions: tuple[str, ...] = (),
     ) -> None:
         self.run_id = run_id
         self.asset = asset
         self.partition = partition
+        self.partitions = partitions or (() if partition is None else (partition,))
+        self.adds_partitions = adds_partitions
         self.window = window
         self.attempt = attempt
         self.config: Mapping[str, Any] = dict(config or {})
@@ -78,6 +83,7 @@ class Context:
         self._previous = previous
         self._metadata: dict[str, Any] = {}
         self._emitted: list[tuple[str, str | None, Json]] = []
+        self._changes: dict[str, tuple[bool, tuple[str, ...]]] = {}
 
     def previous(self, as_type: Any = None) -> Any:
         """The value that is published for this asset partition now, loaded as `as_type`; None when there is none."""
@@ -105,6 +111,32 @@ class Context:
         except (TypeError, ValueError) as error:
             raise UsageError(f"emit({event_type!r}): the payload is no JSON: {error}", hint="use text keys") from error
         self._emitted.append((event_type, key, plain))
+
+    def add_partitions(self, name: str, keys: Iterable[str]) -> None:
+        """Add keys to dynamic partitions when the step succeeds; what is partitioned so runs for them in this run.
+
+        The asset says so in its declaration, `adds_partitions=[name]`, since a plan has to know what waits for it.
+        """
+        self._change(name, keys, replace=False)
+
+    def set_partitions(self, name: str, keys: Iterable[str]) -> None:
+        """Make these, in this order, the keys of dynamic partitions; keys that are not among them are removed."""
+        self._change(name, keys, replace=True)
+
+    def _change(self, name: str, keys: Iterable[str], *, replace: bool) -> None:
+        if name not in self.adds_partitions:
+            raise UsageError(
+                f"`{self.asset}` adds to dynamic partitions `{name}`, which it does not declare",
+                hint=f'declare it: @asset(adds_partitions=["{name}"])',
+            )
+        before, earlier = self._changes.get(name, (False, ()))
+        listed = tuple(keys) if replace else (*earlier, *keys)
+        self._changes[name] = (before or replace, tuple(dict.fromkeys(listed)))
+
+    @property
+    def partition_changes(self) -> dict[str, tuple[bool, tuple[str, ...]]]:
+        """The wanted changes of dynamic partitions: name to (whether the keys replace what is there, the keys)."""
+        return dict(self._changes)
 
     @property
     def metadata(self) -> dict[str, Any]:

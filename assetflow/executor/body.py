@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import json
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,11 +21,12 @@ from assetflow.errors import AssetflowError, FormatError, did_you_mean
 from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
 from assetflow.executor.capture import Capture
 from assetflow.executor.resources import ResourcePool
+from assetflow.executor.tasks import Place
 from assetflow.model.clock import Clock, to_text
 from assetflow.model.event import Json
 from assetflow.model.keys import show
-from assetflow.model.record import StepStatus
-from assetflow.store import LocalStore, StoredObject, read_file
+from assetflow.model.record import Partition, StepStatus
+from assetflow.store import LocalStore, StoredObject, read_file, split_partitions
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -68,7 +69,7 @@ class Worker:
         attempt = _Attempt(call, self._context(call), to_text(self.clock.now()))
         started = perf_counter()
         try:
-            with self.capture.step(call.task, call.assets[0], call.partition):
+            with self.capture.step(call.task, call.assets[0], call.label):
                 yield attempt
         except Skip as skip:
             attempt.status, attempt.skipped = StepStatus.SKIPPED, skip.reason
@@ -86,7 +87,9 @@ class Worker:
         return Context(
             run_id=call.run_id,
             asset=call.assets[0],
-            partition=call.partition,
+            partition=None if call.batch else call.places[0][1],
+            partitions=tuple(key for key in call.partitions if key is not None),
+            adds_partitions=call.adds_partitions,
             window=call.window,
             attempt=call.attempt,
             config=call.config_shown,
@@ -114,7 +117,7 @@ class Worker:
         try:
             return self._loaded(item, annotation)
         except AssetflowError as error:
-            where = f"input `{item.param}` of `{show(call.assets[0], call.partition)}` from `{item.upstream}`"
+            where = f"input `{item.param}` of `{show(call.assets[0], call.label)}` from `{item.upstream}`"
             raise FormatError(f"{where}: {error.message}", hint=error.hint) from error
 
     def _loaded(self, item: InputCall, annotation: Any) -> Any:
@@ -143,25 +146,38 @@ class Worker:
 
     # --- out -------------------------------------------------------------------------------------------------
 
-    def _write(self, call: Call, computation: Computation, context: Context, value: Any) -> dict[str, Made | Unchanged]:
-        made: dict[str, Made | Unchanged] = {}
+    def _write(
+        self, call: Call, computation: Computation, context: Context, value: Any
+    ) -> dict[Place, Made | Unchanged]:
+        made: dict[Place, Made | Unchanged] = {}
         for asset, output in _by_asset(call, computation, value).items():
             metadata = dict(context.metadata) if asset == call.assets[0] else {}
             data_version = None
             if isinstance(output, Result):
                 metadata.update(output.metadata)
                 output, data_version = output.value, output.data_version
+            partitions = [partition for key, partition in call.places if key == asset]
             if isinstance(output, Unchanged):
-                made[asset] = output
+                made.update(((asset, partition), output) for partition in partitions)
                 continue
-            stored = self.store.write(
-                output, asset=asset, partition=call.partition, unordered=asset in call.unordered, durable=False
-            )
-            payload = stored.to_json()
-            if data_version is not None:
-                payload["data_version"] = f"u1:{data_version}"
-            made[asset] = Made(payload=payload, metadata=_plain_json(metadata))
+            shown = _plain_json(metadata)
+            for partition, part in _by_partition(call, asset, partitions, output):
+                stored = self.store.write(
+                    part, asset=asset, partition=partition, unordered=asset in call.unordered, durable=False
+                )
+                payload = stored.to_json()
+                if data_version is not None:
+                    payload["data_version"] = f"u1:{data_version}"
+                made[(asset, partition)] = Made(payload=payload, metadata=shown)
         return made
+
+
+def _by_partition(
+    call: Call, asset: str, partitions: Sequence[Partition], value: Any
+) -> Iterable[tuple[Partition, Any]]:
+    if not call.batch:
+        return ((partitions[0], value),)
+    return split_partitions(value, [key for key in partitions if key is not None], who=f"`{asset}`")
 
 
 class _Attempt:
@@ -173,7 +189,7 @@ class _Attempt:
         self.started_at = started_at
         self.status = StepStatus.MATERIALIZED
         self.seconds = 0.0
-        self.made: Mapping[str, Made | Unchanged] = {}
+        self.made: Mapping[Place, Made | Unchanged] = {}
         self.failure: Failure | None = None
         self.error: BaseException | None = None
         self.skipped: str | None = None
@@ -186,6 +202,7 @@ class _Attempt:
             started_at=self.started_at,
             made=self.made,
             emitted=self.context.emitted,
+            partitions=self.context.partition_changes,
             failure=self.failure,
             error=self.error,
             skipped=self.skipped,

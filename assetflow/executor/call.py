@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assetflow.define.values import Unchanged
+from assetflow.executor.tasks import Place
 from assetflow.model.event import Json
 from assetflow.model.record import Partition, StepStatus
 
@@ -37,20 +38,37 @@ class InputCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One attempt of one computation for one partition."""
+    """One attempt of one computation for the asset partitions `places`; a `batch` takes several partitions at once."""
 
     run_id: str
     task: int
     computation: str
-    assets: tuple[str, ...]
-    partition: Partition
+    places: tuple[Place, ...]
     attempt: int
     inputs: tuple[InputCall, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
     config_shown: Mapping[str, Any] = field(default_factory=dict)
     unordered: frozenset[str] = frozenset()
+    batch: bool = False
+    adds_partitions: tuple[str, ...] = ()
     previous: Json | None = None
     window: tuple[Any, Any] | None = None
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The assets that are asked for."""
+        return tuple(dict.fromkeys(asset for asset, _ in self.places))
+
+    @property
+    def partitions(self) -> tuple[Partition, ...]:
+        """The partitions that are asked for, in order."""
+        return tuple(dict.fromkeys(partition for _, partition in self.places))
+
+    @property
+    def label(self) -> Partition:
+        """The partition, or the first and last of a batch."""
+        first, last = self.places[0][1], self.places[-1][1]
+        return first if first == last else f"{first}..{last}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +97,23 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How an attempt ended. `made` holds an entry per asset, or `Unchanged` where the function said so."""
+    """How an attempt ended.
+
+    `made` holds an entry per place, or `Unchanged` where the function said so; `partitions` the dynamic keys that the
+    step wants: the definition's name to (whether they replace what is there, the keys).
+    """
 
     call: Call
     status: StepStatus
     seconds: float
     started_at: str
-    made: Mapping[str, Made | Unchanged] = field(default_factory=dict)
+    made: Mapping[Place, Made | Unchanged] = field(default_factory=dict)
+    partitions: Mapping[str, tuple[bool, tuple[str, ...]]] = field(default_factory=dict)
     emitted: tuple[tuple[str, str | None, Json], ...] = ()
     failure: Failure | None = None
     error: BaseException | None = None
     skipped: str | None = None
+
+    def failed_with(self, failure: Failure) -> Outcome:
+        """The outcome as a failure, where what came back cannot be accepted."""
+        return replace(self, status=StepStatus.FAILED, failure=failure)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from assetflow.define.definitions import Definitions, Parameter, Role
@@ -20,6 +21,7 @@ from assetflow.model.keys import show
 from assetflow.model.mapping import IdentityMapping, LastPartition, TimeWindowMapping
 from assetflow.model.policy import FreshnessState
 from assetflow.model.record import Current, Edge, Partition
+from assetflow.model.time_partitions import TimePartitions
 from assetflow.planner.basis import Basis
 from assetflow.planner.current import current_fingerprint, snapshot_lookup
 from assetflow.planner.universe import Input, Universe
@@ -46,10 +48,16 @@ class Decision:
     """
 
     asset: str
+    partition: Partition
     fingerprint: str
     edges: tuple[Edge, ...]
     current: Current | None = None
     reuse: Current | None = None
+
+    @property
+    def place(self) -> Input:
+        """The asset partition that is decided about."""
+        return (self.asset, self.partition)
 
     @property
     def runs(self) -> bool:
@@ -89,25 +97,27 @@ class State:
     # --- decide ----------------------------------------------------------------------------------------------
 
     def decide(self, task: Task) -> tuple[Decision, ...]:
-        """What to do for each output of the task; StepFailedError when an input has no value.
+        """What to do for each place of the task; StepFailedError when an input has no value.
 
         A call that can make some of its outputs is asked for those that need it, any other makes all or none.
         """
-        found = tuple(self._decide(task, asset) for asset in task.assets)
-        if all(self.universe.graph.specs[asset].subsettable for asset in task.assets):
+        found = tuple(self._decide(task, *place) for place in task.places)
+        specs = self.universe.graph.specs
+        if all(specs[asset].subsettable for asset, _ in task.places):
             return found
-        if any(decision.runs for decision in found):
-            return tuple(_running(decision) for decision in found)
-        return found
+        partitions = {decision.partition for decision in found if decision.runs}
+        return tuple(_running(decision) if decision.partition in partitions else decision for decision in found)
 
-    def _decide(self, task: Task, asset: str) -> Decision:
-        partition = task.partition
+    def _decide(self, task: Task, asset: str, partition: Partition) -> Decision:
         inputs = self.universe.inputs(asset, partition)
         versions = self.basis.versions[asset]
         fingerprint = current_fingerprint(inputs, self.version, versions.config_version)
         edges = tuple(self._edge(asset, partition, place) for place in inputs)
-        decision = Decision(asset=asset, fingerprint=fingerprint, edges=edges)
-        if any(isinstance(cause, ALWAYS_RUN) for cause in task.causes[asset]) or versions.code.version is None:
+        decision = Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges)
+        if (
+            any(isinstance(cause, ALWAYS_RUN) for cause in task.causes[(asset, partition)])
+            or versions.code.version is None
+        ):
             return decision
         record = self.basis.snapshot.current.get(asset, {}).get(partition)
         key = (versions.code.version, versions.config_version, fingerprint)
@@ -116,13 +126,13 @@ class State:
             and (record.code_version, record.config, record.input_fingerprint) == key
             and self.exists(record.uri)
         ):
-            return Decision(asset=asset, fingerprint=fingerprint, edges=edges, current=record)
+            return Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges, current=record)
         spec = self.universe.graph.specs[asset]
         if spec.side_effect or not (spec.inputs or spec.pure):
             return decision
         earlier = self.basis.snapshot.reusable(asset, partition, *key)
         if earlier is not None and self.exists(earlier.uri) and not self._is_too_old(spec, partition, earlier):
-            return Decision(asset=asset, fingerprint=fingerprint, edges=edges, reuse=earlier)
+            return Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges, reuse=earlier)
         return decision
 
     def _is_too_old(self, spec: AssetSpec, partition: Partition, earlier: Current) -> bool:
@@ -156,44 +166,59 @@ class State:
 
     # --- call ------------------------------------------------------------------------------------------------
 
-    def call(self, task: Task, assets: tuple[str, ...], *, run_id: str, attempt: int) -> Call:
-        """The description of one attempt at some outputs, with everything a worker needs to find its inputs."""
+    def call(self, task: Task, places: tuple[Input, ...], *, run_id: str, attempt: int) -> Call:
+        """The description of one attempt at some places, with everything a worker needs to find its inputs."""
         computation = self.definitions.computations[task.computation]
         specs = self.universe.graph.specs
-        first = assets[0]
-        edges = {edge.param: edge for edge in specs[first].inputs if edge.param is not None}
+        asset, partition = places[0]
+        spec = specs[asset]
+        is_batch = spec.batch != 1
+        partitions = tuple(dict.fromkeys(key for _, key in places))
+        edges = {edge.param: edge for edge in spec.inputs if edge.param is not None}
         inputs = tuple(
-            self._input(first, task.partition, edges[parameter.name], parameter)
+            self._input(asset, partitions, edges[parameter.name], parameter, is_batch=is_batch)
             for parameter in computation.parameters
             if parameter.role is Role.INPUT
         )
         config = self.config[task.computation]
-        definition = self.universe.definition(first)
-        timed = definition is not None and task.partition is not None and _has_windows(definition)
         return Call(
             run_id=run_id,
             task=task.number,
             computation=task.computation,
-            assets=assets,
-            partition=task.partition,
+            places=places,
             attempt=attempt,
             inputs=inputs,
             config=config.arguments,
             config_shown=config.shown,
-            unordered=frozenset(asset for asset in assets if specs[asset].unordered),
-            previous=self.published(first, task.partition),
-            window=definition.window(task.partition) if timed and definition and task.partition else None,
+            unordered=frozenset(key for key, _ in places if specs[key].unordered),
+            batch=is_batch,
+            adds_partitions=spec.adds_partitions,
+            previous=None if is_batch else self.published(asset, partition),
+            window=self._window(asset, partitions),
         )
 
-    def _input(self, asset: str, partition: Partition, edge: InputSpec, parameter: Parameter) -> InputCall:
-        keys = self.universe.upstream_partitions(asset, edge, partition)
-        single = self._is_single(asset, edge)
-        listed = typing.get_origin(parameter.annotation) in (dict, list)
+    def _window(self, asset: str, partitions: tuple[Partition, ...]) -> tuple[datetime, datetime] | None:
+        """From the start of the first to the end of the last partition, for time partitions."""
+        definition = self.universe.definition(asset)
+        first, last = partitions[0], partitions[-1]
+        if not isinstance(definition, TimePartitions) or first is None or last is None:
+            return None
+        return definition.window(first)[0], definition.window(last)[1]
+
+    def _input(
+        self, asset: str, partitions: tuple[Partition, ...], edge: InputSpec, parameter: Parameter, *, is_batch: bool
+    ) -> InputCall:
+        keys = self.universe.upstream_of_all(asset, edge, partitions)
+        is_partitioned = self.universe.definition(edge.upstream) is not None
+        several = is_batch and is_partitioned
+        if not several and not self._is_single(asset, edge):
+            listed = typing.get_origin(parameter.annotation) in (dict, list)
+            several = len(keys) != 1 or listed or edge.partition_column is not None
         return InputCall(
             param=parameter.name,
             upstream=edge.upstream,
             items=tuple(self._item(edge.upstream, key) for key in keys),
-            several=not single and (len(keys) != 1 or listed or edge.partition_column is not None),
+            several=several,
             columns=edge.columns,
             partition_column=edge.partition_column,
         )
@@ -226,8 +251,4 @@ class State:
 
 
 def _running(decision: Decision) -> Decision:
-    return Decision(asset=decision.asset, fingerprint=decision.fingerprint, edges=decision.edges)
-
-
-def _has_windows(definition: Any) -> bool:
-    return any(axis.kind not in ("static", "dynamic") for axis in definition.axes) and len(definition.axes) == 1
+    return replace(decision, current=None, reuse=None)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from assetflow.executor.call import Made, Outcome
 from assetflow.executor.calls import Decision
 from assetflow.executor.result import StepResult
-from assetflow.executor.tasks import Task
+from assetflow.executor.tasks import Place, Task
 from assetflow.model.event import AttemptFinished, CodeRecorded, Emitted, Event, Json, StepFinished
 from assetflow.model.keys import materialization_id
 from assetflow.model.record import StepStatus
@@ -32,6 +32,7 @@ class Recorder:
         self._events = 0
         self._order = basis.snapshot.order
         self._known_texts: set[str] = set()
+        self._known_code: set[str] = set()
         self.dependencies: dict[str, str] = {}
 
     def next_order(self) -> int:
@@ -41,6 +42,9 @@ class Recorder:
 
     def code(self, asset: str, at: str) -> tuple[Event, ...]:
         """The code of an asset, when what is published was made by other code (or nothing is)."""
+        if asset in self._known_code:
+            return ()
+        self._known_code.add(asset)
         code = self._basis.versions[asset].code
         records = self._basis.snapshot.current.get(asset, {})
         if code.version is None or any(record.code_version == code.version for record in records.values()):
@@ -96,7 +100,7 @@ class Recorder:
                     id=f"{self.run_id}.e{self._events}",
                     run_id=self.run_id,
                     step=task.first_step,
-                    asset=task.assets[0],
+                    asset=task.asset,
                     partition=task.partition,
                     event_type=event_type,
                     key=key,
@@ -111,7 +115,7 @@ class Recorder:
             at=at,
             run_id=self.run_id,
             step=task.first_step,
-            asset=task.assets[0],
+            asset=task.asset,
             partition=task.partition,
             attempt=outcome.call.attempt,
             status=str(outcome.status),
@@ -155,13 +159,13 @@ def step_finished(
     )
 
 
-def step_result(task: Task, asset: str, status: StepStatus, *, attempts: int, seconds: float = 0.0) -> StepResult:
+def step_result(task: Task, place: Place, status: StepStatus, *, attempts: int = 0, seconds: float = 0.0) -> StepResult:
     """The result of a step without a value."""
     return StepResult(
-        asset=asset,
-        partition=task.partition,
+        asset=place[0],
+        partition=place[1],
         status=status,
         attempts=attempts,
         seconds=seconds,
-        causes=tuple(cause.to_json() for cause in task.causes[asset]),
+        causes=tuple(cause.to_json() for cause in task.causes[place]),
     )

@@ -1,43 +1,66 @@
-"""From a plan to tasks: one call of one computation for one partition, and which tasks wait for which."""
+"""From a plan to tasks: one call of one computation for one partition or a batch, and which waits for which."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from assetflow.model.cause import Cause
 from assetflow.model.plan import Plan
 from assetflow.model.record import Partition
-from assetflow.planner.universe import Universe
+from assetflow.model.time_partitions import TimePartitions
+from assetflow.planner.universe import Input, Universe
+
+Place = Input
+"""One asset partition: what a step is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One call: `assets` are the outputs wanted of `computation` for `partition`, with the causes of each.
+    """One call of a computation: the `places` are the asset partitions wanted of it, `causes` why each is.
 
-    `number` is the task's place in execution order, `first_step` the number of its first asset's step (the others
+    `number` is the task's place in execution order, `first_step` the number of its first place's step (the others
     follow), `waits_for` the numbers of the tasks whose outputs it reads.
     """
 
     number: int
     first_step: int
     computation: str
-    assets: tuple[str, ...]
-    partition: Partition
-    causes: Mapping[str, tuple[Cause, ...]]
+    places: tuple[Place, ...]
+    causes: Mapping[Place, tuple[Cause, ...]]
     priority: int = 0
     waits_for: tuple[int, ...] = ()
 
-    def step(self, asset: str) -> int:
-        """The number of the step of one of its assets."""
-        return self.first_step + self.assets.index(asset)
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The assets the call is asked for."""
+        return tuple(dict.fromkeys(asset for asset, _ in self.places))
+
+    @property
+    def asset(self) -> str:
+        """The first of its assets: the one the task is named by."""
+        return self.places[0][0]
+
+    @property
+    def partition(self) -> Partition:
+        """The first of its partitions."""
+        return self.places[0][1]
+
+    def steps(self) -> Iterator[tuple[int, Place]]:
+        """The step number of each place."""
+        return enumerate(self.places, start=self.first_step)
 
 
-def build_tasks(plan: Plan, universe: Universe) -> tuple[Task, ...]:
-    """The tasks of a plan in execution order: by asset in graph order, then by partition in its order."""
+def build_tasks(
+    plan: Plan, universe: Universe, *, ended: Container[Place] = (), first_step: int = 0
+) -> tuple[Task, ...]:
+    """The tasks of a plan in execution order: by asset in graph order, then by partition in its order.
+
+    Places that `ended` before in the same run are left out; steps are numbered from `first_step`.
+    """
     specs = universe.graph.specs
-    wanted: dict[tuple[str, Partition], dict[str, tuple[Cause, ...]]] = {}
+    wanted: dict[tuple[str, Partition], dict[Place, tuple[Cause, ...]]] = {}
     by_asset: dict[str, dict[Partition, tuple[Cause, ...]]] = {}
     for step in plan.steps:
         keys = by_asset.setdefault(step.asset, {})
@@ -45,26 +68,22 @@ def build_tasks(plan: Plan, universe: Universe) -> tuple[Task, ...]:
     for asset, keys in by_asset.items():
         computation = specs[asset].computation or asset
         for partition in _ordered(universe, asset, keys):
-            wanted.setdefault((computation, partition), {})[asset] = keys[partition]
-    numbers = {place: number for number, place in enumerate(wanted)}
-    first_steps = itertools.accumulate((len(assets) for assets in wanted.values()), initial=0)
-    owner = {
-        (asset, partition): numbers[(computation, partition)]
-        for (computation, partition), assets in wanted.items()
-        for asset in assets
-    }
+            if (asset, partition) not in ended:
+                wanted.setdefault((computation, partition), {})[(asset, partition)] = keys[partition]
+    calls = list(_batched(universe, wanted))
+    owner = {place: number for number, (_, causes) in enumerate(calls) for place in causes}
+    first_steps = itertools.accumulate((len(causes) for _, causes in calls), initial=first_step)
     return tuple(
         Task(
-            number=numbers[(computation, partition)],
-            first_step=first_step,
+            number=number,
+            first_step=start,
             computation=computation,
-            assets=tuple(sorted(assets)),
-            partition=partition,
-            causes=assets,
-            priority=max(specs[asset].priority for asset in assets),
-            waits_for=_waits_for(universe, assets, partition, owner, numbers[(computation, partition)]),
+            places=tuple(causes),
+            causes=causes,
+            priority=max(specs[asset].priority for asset, _ in causes),
+            waits_for=_waits_for(universe, causes, owner, number),
         )
-        for ((computation, partition), assets), first_step in zip(wanted.items(), first_steps, strict=False)
+        for (number, (computation, causes)), start in zip(enumerate(calls), first_steps, strict=False)
     )
 
 
@@ -75,15 +94,44 @@ def _ordered(universe: Universe, asset: str, keys: Mapping[Partition, object]) -
     return definition.subset(key for key in keys if key is not None)
 
 
-def _waits_for(
-    universe: Universe,
-    assets: Iterable[str],
-    partition: Partition,
-    owner: Mapping[tuple[str, Partition], int],
-    number: int,
-) -> tuple[int, ...]:
+def _batched(
+    universe: Universe, wanted: Mapping[tuple[str, Partition], dict[Place, tuple[Cause, ...]]]
+) -> Iterator[tuple[str, dict[Place, tuple[Cause, ...]]]]:
+    """One entry per call: partitions of a computation that takes many at once are put together.
+
+    A batch of time partitions has no gap, so that its window is exactly what it covers.
+    """
+    open_call: dict[Place, tuple[Cause, ...]] = {}
+    open_name, last, count = "", None, 0
+    for (computation, partition), causes in wanted.items():
+        asset = next(iter(causes))[0]
+        size = universe.graph.specs[asset].batch
+        joins = (
+            computation == open_name
+            and size != 1
+            and (not size or count < size)
+            and _follows(universe, asset, last, partition)
+        )
+        if not joins:
+            if open_call:
+                yield open_name, open_call
+            open_call, open_name, count = {}, computation, 0
+        open_call.update(causes)
+        last, count = partition, count + 1
+    if open_call:
+        yield open_name, open_call
+
+
+def _follows(universe: Universe, asset: str, last: Partition, partition: Partition) -> bool:
+    definition = universe.definition(asset)
+    if not isinstance(definition, TimePartitions) or last is None or partition is None:
+        return True
+    return definition.ordinal(partition) == definition.ordinal(last) + 1
+
+
+def _waits_for(universe: Universe, places: Iterable[Place], owner: Mapping[Place, int], number: int) -> tuple[int, ...]:
     found: set[int] = set()
-    for asset in assets:
+    for asset, partition in places:
         for place in universe.inputs(asset, partition):
             other = owner.get(place)
             if other is not None and other != number:

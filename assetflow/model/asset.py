@@ -59,7 +59,8 @@ class AssetSpec:
     """Everything declared about one asset, without its function.
 
     `computation` names the call that makes it: assets of one `multi_asset` share it. `subsettable` says whether that
-    call may be asked for some of its assets only.
+    call may be asked for some of its assets only, `batch` how many partitions one call takes (0: all there are).
+    `adds_partitions` names the dynamic partitions that a step may change, by `max_partitions` keys at most.
     """
 
     key: str
@@ -80,6 +81,9 @@ class AssetSpec:
     pure: bool = False
     side_effect: bool = False
     unordered: bool = False
+    batch: int = 1
+    adds_partitions: tuple[str, ...] = ()
+    max_partitions: int | None = None
     metadata: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -95,11 +95,15 @@ class Universe:
 
     def upstream_partitions(self, asset: str, edge: InputSpec, partition: Partition) -> tuple[Partition, ...]:
         """The upstream partitions that one asset partition reads through one edge, in upstream order."""
+        return self.upstream_of_all(asset, edge, (partition,))
+
+    def upstream_of_all(self, asset: str, edge: InputSpec, partitions: tuple[Partition, ...]) -> tuple[Partition, ...]:
+        """The upstream partitions that any of these asset partitions reads through one edge, in upstream order."""
         upstream = self.definition(edge.upstream)
         if upstream is None:
             return UNPARTITIONED
         return self.graph.mapping(asset, edge).upstream_keys(
-            None if partition is None else (partition,),
+            None if partitions == UNPARTITIONED else [key for key in partitions if key is not None],
             downstream=self.definition(asset),
             upstream=upstream,
             as_of=self.as_of,

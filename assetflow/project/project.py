@@ -24,6 +24,7 @@ from assetflow.model.clock import Clock, SystemClock, to_text
 from assetflow.model.keys import show
 from assetflow.model.plan import Plan
 from assetflow.model.record import Current, Observation, Partition, Snapshot
+from assetflow.model.subset import PartitionSubset
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.build import build_plan
 from assetflow.planner.scope import Scope, scope_of
@@ -198,6 +199,29 @@ class Project:
             read_from_ns=int(now.timestamp() * 1e9),
             notices=self.catalog.take_notices(),
         )
+
+    def replanned(self, planned: Planned) -> tuple[Plan, Basis]:
+        """The same request planned anew from what is recorded by now, at the same instant and for the same sources.
+
+        A target that was the whole of an asset is the whole of it again, with the dynamic partitions it has by now.
+        """
+        before = planned.basis
+        found = self.snapshot(before.snapshot.environment)
+        snapshot = replace(found, observations={**found.observations, **before.snapshot.observations})
+        universe = Universe(self.graph, as_of=before.as_of, dynamic=snapshot.dynamic)
+        targets: dict[str, PartitionSubset | None] = {}
+        for asset, subset in planned.targets.items():
+            definition = universe.definition(asset)
+            if subset is None or definition is None:
+                targets[asset] = None
+            else:
+                was_whole = subset == planned.universe.all(asset)
+                targets[asset] = universe.all(asset) if was_whole else definition.known(subset)[0]
+        scope = scope_of(universe, targets, only=planned.ask.only)
+        basis = replace(before, snapshot=snapshot, lost=self._lost(snapshot.current, scope))
+        ask = planned.ask
+        request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
+        return build_plan(basis, request), basis
 
     def _look(self, environment: str | None) -> _Look:
         name = environment or self.settings.environment

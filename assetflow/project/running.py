@@ -81,6 +81,8 @@ def carry_out(
         notify=notify,
         first_materialization=len(observed),
         preamble=observed,
+        max_partitions=settings.max_partitions,
+        replan=lambda: project.replanned(planned),
     )
     options = RunOptions(workers=workers, fail_fast=fail_fast, subscribers=subscribers)
     with capture.installed():

@@ -2,6 +2,7 @@
 
 from assetflow.store.external import hash_file, hash_files, read_file
 from assetflow.store.objects import LocalStore
+from assetflow.store.split import split_partitions
 from assetflow.store.stored import StoredObject
 from assetflow.store.sweep import remove_abandoned, remove_object, stored_uris
 
@@ -13,5 +14,6 @@ __all__ = [
     "read_file",
     "remove_abandoned",
     "remove_object",
+    "split_partitions",
     "stored_uris",
 ]

@@ -146,7 +146,7 @@ class Session:
             for asset, status in ended.items():
                 ends[(asset, task.partition)] = status
                 if status is StepStatus.UNCHANGED and (asset, task.partition) in certain:
-                    raise Violation(f"{asset}@{task.partition} was certain and needed nothing: {task.causes[asset]}")
+                    raise Violation(f"{asset}@{task.partition} was certain and needed nothing: {task.causes[(asset, task.partition)]}")
             bad = StepStatus.FAILED in ended.values()
             for number in queue.finish(task.number, StepStatus.FAILED if bad else StepStatus.MATERIALIZED):
                 ends.update({(asset, tasks[number].partition): StepStatus.SKIPPED for asset in tasks[number].assets})
@@ -261,7 +261,7 @@ class Session:
         """Nothing runs whose result is known already."""
         call = self.world.call_of(place[0])
         together = [place] if call.subsettable else [(decision.asset, place[1]) for decision in decisions]
-        if any(cause.kind == "forced" for asset in task.assets for cause in task.causes[asset]):
+        if any(cause.kind == "forced" for place in task.places for cause in task.causes[place]):
             return
         if any(other in self.shelf.lost() or self.is_overdue(other) for other in together):
             return

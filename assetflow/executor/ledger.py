@@ -1,0 +1,160 @@
+"""The ledger of a run: what ended how, as results, as events for the log, and as news for subscribers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from assetflow.define.definitions import Definitions
+from assetflow.executor.body import Worker
+from assetflow.executor.call import Made, Outcome
+from assetflow.executor.calls import Decision, Produced
+from assetflow.executor.commit import Committer, Entry, Log
+from assetflow.executor.recording import Recorder, Texts, step_finished, step_result
+from assetflow.executor.result import StepResult
+from assetflow.executor.subscribers import Audience, Subscriber
+from assetflow.executor.tasks import Place, Task
+from assetflow.model.clock import Clock, to_text
+from assetflow.model.event import Event, Json, PartitionsChanged, RunStarted
+from assetflow.model.plan import Plan
+from assetflow.model.record import StepStatus
+from assetflow.planner.basis import Basis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Everything a run works with besides its plan.
+
+    `config` maps computation to its resolved config, `config_shown` asset to what is recorded of it; `preamble` are
+    events that come right after the run's first, `first_materialization` how many ids of the run they used; `tick` is
+    called beside the work about once a second, to fold the log; `replan` makes the plan anew from what is recorded by
+    now, after dynamic partitions may have changed.
+    """
+
+    basis: Basis
+    definitions: Definitions
+    worker: Worker
+    log: Log
+    clock: Clock
+    config: Mapping[str, Any]
+    config_shown: Mapping[str, Json] = field(default_factory=dict)
+    texts: Texts = lambda _asset: {}
+    tick: Callable[[], None] = lambda: None
+    notify: Callable[[str], None] = lambda _text: None
+    preamble: tuple[Event, ...] = ()
+    first_materialization: int = 0
+    max_partitions: int = 10_000
+    replan: Callable[[], tuple[Plan, Basis]] | None = None
+
+
+class Ledger:
+    """Keeps the results of a run and commits its events, in order; subscribers hear of what is durable."""
+
+    def __init__(self, setting: Setting, started: RunStarted, subscribers: tuple[Subscriber, ...]) -> None:
+        self.setting = setting
+        self.run_id = started.run_id
+        self.environment = started.environment
+        self.has_subscribers = bool(subscribers)
+        self.wake: Callable[[], None] = lambda: None
+        self.results: dict[int, StepResult] = {}
+        self.ended: dict[Place, StepResult] = {}
+        self.dynamic: dict[str, tuple[str, ...]] = {
+            name: tuple(keys) for name, keys in setting.basis.snapshot.dynamic.items()
+        }
+        self.recorder = Recorder(
+            run_id=started.run_id, basis=setting.basis, config_shown=setting.config_shown, texts=setting.texts,
+            used=setting.first_materialization,
+        )  # fmt: skip
+        self.audience = Audience(subscribers, setting.notify)
+        self.committer = Committer(setting.log, setting.worker.store.sync, tick=setting.tick)
+        self.record((started, *setting.preamble))
+
+    def now(self) -> str:
+        """The present instant, as text."""
+        return to_text(self.setting.clock.now())
+
+    def record(self, events: tuple[Event, ...], *, uris: tuple[str, ...] = ()) -> None:
+        """Commit events in order; subscribers hear of them in that order, when they are durable."""
+        self.committer.put(Entry(events, uris, lambda: self._recorded(events)))
+
+    def _recorded(self, events: tuple[Event, ...]) -> None:
+        """Called on the committer's thread; wakes the loop, on whose thread subscribers are told."""
+        if self.has_subscribers:
+            self.audience.announce(events)
+            self.wake()
+
+    def flush(self) -> None:
+        """Wait until everything recorded so far is durable; raise what prevented it."""
+        durable = threading.Event()
+        self.committer.put(Entry((), done=durable.set))
+        durable.wait()
+        self.committer.check()
+
+    def finished(self, number: int, result: StepResult, *, error: Json | None = None, **more: Any) -> Event:
+        """Keep the result of a step and word its event."""
+        self.results[number] = result
+        self.ended[(result.asset, result.partition)] = result
+        return step_finished(
+            result, at=self.now(), run_id=self.run_id, environment=self.environment, number=number, error=error, **more
+        )
+
+    def all_finished(
+        self, task: Task, status: StepStatus, *, attempts: int, seconds: float, **more: Any
+    ) -> list[Event]:
+        """The same end for every place of a task; `more` are fields of the result, `failure` its error as JSON."""
+        failure = more.pop("failure", None)
+        return [
+            self.finished(
+                number,
+                replace(step_result(task, place, status, attempts=attempts, seconds=seconds), **more),
+                error=failure,
+            )
+            for number, place in task.steps()
+        ]
+
+    def settled(self, task: Task, number: int, decision: Decision) -> tuple[Event, Produced | None]:
+        """The end of a place that needs no call: what is published still holds, or an earlier value does again."""
+        earlier = decision.reuse
+        if earlier is None:
+            return self.finished(number, step_result(task, decision.place, StepStatus.UNCHANGED)), None
+        payload = json.loads(earlier.payload)
+        result = _with_payload(step_result(task, decision.place, StepStatus.REUSED), payload)
+        event = self.finished(number, result, published=earlier.materialization, order=self.recorder.next_order())
+        return event, Produced(earlier.materialization, earlier.data_version, payload)
+
+    def published(
+        self, task: Task, number: int, decision: Decision, made: Made, outcome: Outcome, *, is_new: bool
+    ) -> tuple[list[Event], Produced]:
+        """The events that publish a value; what is not `is_new` is a new record of the old value."""
+        ident, record = self.recorder.materialized(decision, made)
+        payload = made.payload
+        status = StepStatus.MATERIALIZED if is_new else StepStatus.UNCHANGED
+        result = step_result(task, decision.place, status, attempts=outcome.call.attempt, seconds=outcome.seconds)
+        event = self.finished(
+            number, _with_payload(result, payload), started_at=outcome.started_at, published=ident,
+            order=self.recorder.next_order(), materialization=record,
+        )  # fmt: skip
+        produced = Produced(ident, payload["data_version"], payload)
+        return [*self.recorder.code(decision.asset, self.now()), event], produced
+
+    def partitions_changed(self, outcome: Outcome) -> list[Event]:
+        """The events of the dynamic keys that a step added and removed."""
+        events: list[Event] = []
+        for name, (replaces, keys) in sorted(outcome.partitions.items()):
+            before = self.dynamic.get(name, ())
+            added = [key for key in keys if key not in before]
+            removed = [key for key in before if key not in keys] if replaces else []
+            if added or removed:
+                kept = [key for key in before if key not in removed]
+                self.dynamic[name] = (*kept, *added)
+                events.append(
+                    PartitionsChanged(at=self.now(), definition=name, added=added, removed=removed, run_id=self.run_id)
+                )
+        return events
+
+
+def _with_payload(result: StepResult, payload: Json) -> StepResult:
+    return replace(result, data_version=payload["data_version"], rows=payload["rows"], bytes=payload["bytes"])

@@ -1,0 +1,315 @@
+"""One wave of a run: the tasks of one plan, from the first that is ready to the last that ends.
+
+A run is one wave, unless steps add dynamic partitions: what is partitioned by them waits for the next wave, whose plan
+knows the keys.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import time
+from queue import Empty, SimpleQueue
+
+from assetflow.define.values import Unchanged
+from assetflow.errors import AssetflowError, PartitionError
+from assetflow.executor.backends.threads import ThreadBackend
+from assetflow.executor.body import describe_failure
+from assetflow.executor.call import Failure, Made, Outcome
+from assetflow.executor.calls import Decision, Produced, State
+from assetflow.executor.ledger import Ledger
+from assetflow.executor.queue import Queue
+from assetflow.executor.tasks import Place, Task
+from assetflow.model.event import Event, StepStarted
+from assetflow.model.keys import show
+from assetflow.model.listed_partitions import DynamicPartitions
+from assetflow.model.record import StepStatus
+
+GRACE = 1.0
+"""Seconds that running steps get to end by themselves after a cancel."""
+
+_BAD = frozenset({StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELED})
+
+
+class Wave:
+    """Carries out tasks: takes ready ones from the queue, decides, hands calls to the back end, records what comes."""
+
+    def __init__(
+        self, tasks: tuple[Task, ...], state: State, ledger: Ledger, *, workers: int, fail_fast: bool, seed: int | None
+    ) -> None:
+        self.tasks = tasks
+        self.state = state
+        self.ledger = ledger
+        self.workers = workers
+        self.fail_fast = fail_fast
+        self.queue = Queue(tasks)
+        self.specs = state.universe.graph.specs
+        self._rng = random.Random(seed)
+        self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+        self._decisions: dict[int, tuple[Decision, ...]] = {}
+        self._attempts: dict[int, int] = {}
+        self._seconds: dict[int, float] = {}
+        self._retries: list[tuple[float, int]] = []
+        self._running: set[int] = set()
+        ledger.wake = lambda: self._outcomes.put(None)
+        self._backend = ThreadBackend(ledger.setting.worker, workers=workers, deliver=self._outcomes.put)
+
+    def run(self) -> None:
+        """Run every task to its end."""
+        try:
+            while self.queue.open:
+                self.ledger.committer.check()
+                self._release_retries()
+                while len(self._running) < self.workers and (task := self.queue.next()) is not None:
+                    self._start(task)
+                self.ledger.audience.tell()
+                if not self.queue.open:
+                    break
+                outcome = self._next_outcome()
+                if outcome is not None:
+                    self._running.discard(outcome.call.task)
+                    self._ended(self.tasks[outcome.call.task], outcome)
+        finally:
+            self._backend.close(wait=not self._running)
+
+    def _next_outcome(self) -> Outcome | None:
+        try:
+            if not self._running and not self._retries:
+                return self._outcomes.get_nowait()
+            timeout = 0.5
+            if self._retries:
+                timeout = min(timeout, max(0.0, self._retries[0][0] - time.monotonic()))
+            return self._outcomes.get(timeout=timeout)
+        except Empty:
+            return None
+
+    def _release_retries(self) -> None:
+        while self._retries and self._retries[0][0] <= time.monotonic():
+            self.queue.release(heapq.heappop(self._retries)[1])
+
+    # --- start -----------------------------------------------------------------------------------------------
+
+    def _start(self, task: Task) -> None:
+        attempt = self._attempts.get(task.number, 0) + 1
+        self._attempts[task.number] = attempt
+        if attempt == 1:
+            culprit = self._ended_badly_before(task)
+            if culprit is not None:
+                self._skip_for(task, culprit)
+                return
+            try:
+                decisions = self.state.decide(task)
+            except AssetflowError as error:
+                self._fail(task, describe_failure(error))
+                return
+            self._decisions[task.number] = decisions
+            if not any(decision.runs for decision in decisions):
+                self._settle(task, decisions)
+                return
+        wanted = tuple(decision.place for decision in self._decisions[task.number] if decision.runs)
+        at, numbers = self.ledger.now(), {place: number for number, place in task.steps()}
+        started = tuple(
+            StepStarted(
+                at=at, run_id=self.ledger.run_id, step=numbers[place], asset=place[0], partition=place[1],
+                attempt=attempt,
+            )
+            for place in wanted
+        )  # fmt: skip
+        self.ledger.record(started)
+        self._running.add(task.number)
+        call = self.state.call(task, wanted, run_id=self.ledger.run_id, attempt=attempt)
+        computation = self.state.definitions.computations[task.computation]
+        self._backend.submit(call, is_async=computation.is_async)
+
+    def _ended_badly_before(self, task: Task) -> str | None:
+        """The step of an earlier wave that left this task without an input, if any did."""
+        for place in task.places:
+            for upstream in self.state.universe.inputs(*place):
+                result = self.ledger.ended.get(upstream)
+                if result is not None and result.status in _BAD:
+                    return result.caused_by or show(result.asset, result.partition)
+        return None
+
+    # --- ends ------------------------------------------------------------------------------------------------
+
+    def _ended(self, task: Task, outcome: Outcome) -> None:
+        self._seconds[task.number] = self._seconds.get(task.number, 0.0) + outcome.seconds
+        match outcome.status:
+            case StepStatus.MATERIALIZED:
+                self._materialized(task, outcome)
+            case StepStatus.SKIPPED:
+                events = self.ledger.recorder.emitted(task, outcome, self.ledger.now())
+                events += self._all(task, StepStatus.SKIPPED, error=outcome.skipped)
+                self._end_badly(task, StepStatus.SKIPPED, events, show(*task.places[0]))
+            case StepStatus.CANCELED:
+                self._canceled(task)
+            case _:
+                self._failed(task, outcome)
+
+    def _materialized(self, task: Task, outcome: Outcome) -> None:
+        refused = self._refused_partitions(task, outcome) or self._nothing_published(task, outcome)
+        if refused is not None:
+            self._fail(task, refused, outcome)
+            return
+        at = self.ledger.now()
+        events: list[Event] = self.ledger.recorder.emitted(task, outcome, at)
+        events += self.ledger.partitions_changed(outcome)
+        if outcome.call.attempt > 1:
+            events.append(self.ledger.recorder.attempt(task, outcome, at))
+        uris: list[str] = []
+        good = StepStatus.UNCHANGED
+        numbers = {place: number for number, place in task.steps()}
+        for decision in self._decisions[task.number]:
+            number, made = numbers[decision.place], outcome.made.get(decision.place)
+            if made is None:
+                event, produced = self.ledger.settled(task, number, decision)
+                events.append(event)
+                self._keep(decision.place, produced)
+            else:
+                value = self._kept(decision.place) if isinstance(made, Unchanged) else made
+                is_new = value is made
+                published, produced = self.ledger.published(task, number, decision, value, outcome, is_new=is_new)
+                events += published
+                self._keep(decision.place, produced)
+                if is_new:
+                    good = StepStatus.MATERIALIZED
+                    uris.append(value.payload["uri"])
+        self.ledger.record(tuple(events), uris=tuple(uris))
+        self.queue.finish(task.number, good)
+
+    def _kept(self, place: Place) -> Made:
+        """The value that is published already, for a step that returned Unchanged."""
+        payload = self.state.published(*place)
+        assert payload is not None  # checked before anything of the task is recorded
+        return Made(payload=payload, metadata={})
+
+    def _keep(self, place: Place, produced: Produced | None) -> None:
+        if produced is not None:
+            self.state.produced[place] = produced
+
+    def _settle(self, task: Task, decisions: tuple[Decision, ...]) -> None:
+        """End a task that has nothing to run."""
+        self._attempts[task.number] = 0
+        events = []
+        for (number, _), decision in zip(task.steps(), decisions, strict=True):
+            event, produced = self.ledger.settled(task, number, decision)
+            events.append(event)
+            self._keep(decision.place, produced)
+        self.ledger.record(tuple(events))
+        is_new = any(decision.reuse is not None for decision in decisions)
+        self.queue.finish(task.number, StepStatus.REUSED if is_new else StepStatus.UNCHANGED)
+
+    def _failed(self, task: Task, outcome: Outcome) -> None:
+        policy = self.specs[task.asset].retry
+        failure = outcome.failure
+        assert failure is not None
+        if policy is not None and outcome.call.attempt <= policy.max_retries and outcome.error is not None:
+            try:
+                again = policy.retries(outcome.error)
+            except Exception as error:  # the user's own predicate
+                failure, again = describe_failure(error), False
+            if again:
+                at, recorder = self.ledger.now(), self.ledger.recorder
+                self.ledger.record((*recorder.emitted(task, outcome, at), recorder.attempt(task, outcome, at)))
+                self.queue.retry(task.number)
+                due = time.monotonic() + policy.wait(outcome.call.attempt, self._rng)
+                heapq.heappush(self._retries, (due, task.number))
+                return
+        self._fail(task, failure, outcome)
+
+    def _fail(self, task: Task, failure: Failure, outcome: Outcome | None = None) -> None:
+        events: list[Event] = []
+        if outcome is not None:
+            at = self.ledger.now()
+            events += self.ledger.recorder.emitted(task, outcome, at)
+            events.append(self.ledger.recorder.attempt(task, outcome.failed_with(failure), at))
+        events += self._all(
+            task, StepStatus.FAILED, error=failure.text, traceback=failure.traceback or None, failure=failure.to_json()
+        )
+        self._end_badly(task, StepStatus.FAILED, events, show(*task.places[0]))
+        if self.fail_fast:
+            self.cancel_pending()
+
+    def _skip_for(self, task: Task, culprit: str) -> None:
+        self._attempts[task.number] = 0
+        events = self._all(task, StepStatus.SKIPPED, caused_by=culprit)
+        self._end_badly(task, StepStatus.SKIPPED, events, culprit)
+
+    def _end_badly(self, task: Task, status: StepStatus, events: list[Event], culprit: str) -> None:
+        """End a task without a value: what depends on it is skipped, with the culprit named."""
+        for number in self.queue.finish(task.number, status):
+            events += self._all(self.tasks[number], StepStatus.SKIPPED, caused_by=culprit)
+        self.ledger.record(tuple(events))
+
+    def _all(self, task: Task, status: StepStatus, **more: object) -> list[Event]:
+        return self.ledger.all_finished(
+            task,
+            status,
+            attempts=self._attempts.get(task.number, 0),
+            seconds=self._seconds.get(task.number, 0.0),
+            **more,
+        )
+
+    # --- refusals --------------------------------------------------------------------------------------------
+
+    def _refused_partitions(self, task: Task, outcome: Outcome) -> Failure | None:
+        """Why the dynamic keys that a step wants cannot be: too many, or no keys at all."""
+        limit = self.specs[task.asset].max_partitions or self.ledger.setting.max_partitions
+        for name, (_replaces, keys) in sorted(outcome.partitions.items()):
+            before = self.ledger.dynamic.get(name, ())
+            count = len(set(keys) - set(before))
+            if count > limit:
+                error = PartitionError(
+                    f"`{show(*task.places[0])}` adds {count:,} partitions to `{name}`, and {limit:,} is the limit "
+                    f"({count:,} > {limit:,})",
+                    hint="raise max_partitions of the asset or of [tool.assetflow] if this is what you want",
+                )
+                return describe_failure(error)
+            try:
+                DynamicPartitions(name, keys)
+            except AssetflowError as error:
+                return describe_failure(error)
+        return None
+
+    def _nothing_published(self, task: Task, outcome: Outcome) -> Failure | None:
+        """A step can only stay unchanged where something is published."""
+        for place, made in outcome.made.items():
+            if isinstance(made, Unchanged) and self.state.published(*place) is None:
+                message = f"`{show(*place)}` returned Unchanged, but nothing is published for it yet"
+                return Failure(type="FormatError", message=message, traceback="")
+        return None
+
+    # --- cancel ----------------------------------------------------------------------------------------------
+
+    def cancel_pending(self) -> None:
+        """Cancel what has not started."""
+        events: list[Event] = []
+        for number in self.queue.cancel_pending():
+            events += self._all(self.tasks[number], StepStatus.CANCELED)
+        self._retries.clear()
+        if events:
+            self.ledger.record(tuple(events))
+
+    def cancel(self) -> None:
+        """Stop: nothing new starts, coroutines are canceled, threads get a moment to end by themselves."""
+        self.cancel_pending()
+        self._backend.cancel()
+        deadline = time.monotonic() + GRACE
+        while self._running and time.monotonic() < deadline:
+            try:
+                outcome = self._outcomes.get(timeout=max(0.01, deadline - time.monotonic()))
+            except Empty:
+                break
+            if outcome is None:
+                continue
+            self._running.discard(outcome.call.task)
+            task = self.tasks[outcome.call.task]
+            if outcome.status is StepStatus.FAILED and outcome.failure is not None:
+                self._fail(task, outcome.failure, outcome)
+            else:
+                self._ended(task, outcome)
+        for number in sorted(self._running):
+            self._canceled(self.tasks[number])
+
+    def _canceled(self, task: Task) -> None:
+        self._end_badly(task, StepStatus.CANCELED, self._all(task, StepStatus.CANCELED), show(*task.places[0]))
