@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -59,7 +59,7 @@ def reference() -> str:
             command = root.get_command(ctx, name)
             assert command is not None
             parts += _command(command, click.Context(command, info_name=name, parent=ctx))
-    parts += [_shared(ctx), EXIT_CODES, _settings()]
+    parts += [_shared(), EXIT_CODES, _settings()]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -73,11 +73,9 @@ def _contents() -> str:
 def _command(command: click.Command, ctx: click.Context) -> Iterator[str]:
     usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
     yield f"### {ctx.command_path}\n\n```\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}\n"
-    shared = {param.name for param in everywhere()} | {"help"}
+    shared = {param.name for param in everywhere()}
     records = [
-        record
-        for param in command.get_params(ctx)
-        if param.name not in shared and (record := param.get_help_record(ctx)) is not None
+        _option(param) for param in command.params if isinstance(param, click.Option) and param.name not in shared
     ]
     if records:
         yield _table(records)
@@ -88,9 +86,18 @@ def _command(command: click.Command, ctx: click.Context) -> Iterator[str]:
             yield from _command(inner, click.Context(inner, info_name=name, parent=ctx))
 
 
-def _shared(ctx: click.Context) -> str:
-    records = [record for param in everywhere() if (record := param.get_help_record(ctx)) is not None]
+def _shared() -> str:
+    records = [_option(param) for param in everywhere() if isinstance(param, click.Option)]
     return "## With every command\n\nBefore the command or after it.\n\n" + _table(records)
+
+
+def _option(param: click.Option) -> tuple[str, str]:
+    """The option and what it does; not by click's own help, which reads differently from version to version."""
+    if isinstance(param.type, click.Choice):
+        value = "|".join(str(choice) for choice in param.type.choices)
+    else:
+        value = "" if param.is_flag else param.metavar or ""
+    return f"{', '.join(param.opts)} {value}".strip(), param.help or ""
 
 
 def _table(records: list[tuple[str, str]]) -> str:
@@ -103,10 +110,8 @@ def _settings() -> str:
     rows = []
     for name, text in DESCRIPTIONS.items():
         value = getattr(defaults, name)
-        shown = list(value) if isinstance(value, tuple) else value
-        rows.append(
-            f"| `{name}` | `{PREFIX}{name.upper()}` | `{dict(shown) if name in ('pools', 'config') else shown}` | {text} |"
-        )
+        shown = list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
+        rows.append(f"| `{name}` | `{PREFIX}{name.upper()}` | `{shown}` | {text} |")
     table = "\n".join(rows)
     return f"""\
 ## Settings

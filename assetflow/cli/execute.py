@@ -65,7 +65,7 @@ def carry_out(session: Session, project: Project, ask: Ask, way: RunWay) -> int:
 def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> RunResult:
     workers = way.workers or project.settings.worker_count
     display = Display(session, planned.plan, workers=workers)
-    with interruptible(session.screen), display:
+    with interruptible(session.screen, display), display:
         return project.run_planned(
             planned,
             workers=workers,
@@ -95,7 +95,7 @@ def _report(session: Session, project: Project, planned: Planned, result: RunRes
 
 
 @contextlib.contextmanager
-def interruptible(screen: Screen) -> Iterator[None]:
+def interruptible(screen: Screen, display: Display) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) cancels the run, which then ends in order; the second ends the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -108,6 +108,7 @@ def interruptible(screen: Screen) -> Iterator[None]:
             os.write(2, b"\x1b[?25h\n" if screen.err_is_terminal else b"\n")
             os._exit(CANCELED)
         asked = True
+        display.cancel()
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}

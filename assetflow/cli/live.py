@@ -11,6 +11,7 @@ from assetflow.cli.words import duration
 if TYPE_CHECKING:
     from assetflow.cli.progress import AssetProgress, Display
 
+CANCELING = "canceling; Ctrl-C again ends it at once"
 _SHOWN = 8
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _SURE_AFTER = 3.0
@@ -68,6 +69,8 @@ class Live:
 
     def _counts(self, now: float, running: int) -> str:
         display = self._display
+        if display.canceling:
+            return CANCELING
         elapsed = now - display.started
         parts = [
             f"{display.ended:,} of {display.planned:,} done",

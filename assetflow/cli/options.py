@@ -43,7 +43,7 @@ def everywhere() -> list[click.Parameter]:
             help="Print one JSON document on stdout.",
         ),
         click.Option(
-            ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_store, help="Leave out talk on stderr."
+            ["-q", "--quiet"], is_flag=True, expose_value=False, callback=_store, help="Say less: data and errors only."
         ),
         click.Option(
             ["-v", "--verbose"], is_flag=True, expose_value=False, callback=_store,
@@ -69,9 +69,9 @@ class Command(click.Command):
         own: list[tuple[str, str]] = []
         other: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
-                (other if id(param) in shared or param.name == "help" else own).append(record)
+                (other if id(param) in shared or "--help" in param.opts else own).append(record)
         for title, records in (("Options", own), ("With every command", other)):
             if records:
                 with formatter.section(title):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections import Counter
@@ -9,7 +11,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from assetflow.cli.live import Live
+from assetflow.cli.live import CANCELING, Live
 from assetflow.cli.screen import STATUS_STYLES, styled
 from assetflow.cli.session import Session
 from assetflow.cli.words import amount, counted, duration
@@ -56,6 +58,7 @@ class Display:
         self.workers = workers
         self.ended = 0
         self.started = time.monotonic()
+        self.canceling = False
         self._spoke = self.started
         self._width = min(max((len(key) for key in self.assets), default=0), _WIDEST)
         self._lines_to_err = session.json
@@ -75,6 +78,13 @@ class Display:
                 self._line(self._whole(asset, progress))  # a run that broke off still tells what it did
         if self._live is not None:
             self._live.stop()
+
+    def cancel(self) -> None:
+        """Say that the run is being canceled; called from a signal handler, where streams must not be used."""
+        self.canceling = True
+        if self._live is None and not self.screen.quiet:
+            with contextlib.suppress(OSError, ValueError):
+                os.write(self.screen.err.fileno(), f"{CANCELING}\n".encode())
 
     # --- hearing ---------------------------------------------------------------------------------------------
 
