@@ -78,4 +78,3 @@ def _value(project: Project, key: str, made: set[tuple[str, str | None]]) -> Any
 def _detached(value: Any) -> Any:
     """A value that outlives the folder: a lazy frame would scan files that are about to go."""
     return value.collect() if type(value).__name__ == "LazyFrame" else value
-

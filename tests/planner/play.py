@@ -128,6 +128,7 @@ class Session:
                 raise Violation(f"refused without a reason: {error}") from error
             return {}
         check_pure(self.planner, plan, basis, request)
+        self._check_conditional(plan)
         ends = self._carry_out(plan, basis, only=options.get("only", False))
         self._check(asked, ends, plan, request)
         return ends
@@ -146,7 +147,9 @@ class Session:
             for asset, status in ended.items():
                 ends[(asset, task.partition)] = status
                 if status is StepStatus.UNCHANGED and (asset, task.partition) in certain:
-                    raise Violation(f"{asset}@{task.partition} was certain and needed nothing: {task.causes[(asset, task.partition)]}")
+                    raise Violation(
+                        f"{asset}@{task.partition} was certain and needed nothing: {task.causes[(asset, task.partition)]}"
+                    )
             bad = StepStatus.FAILED in ended.values()
             for number in queue.finish(task.number, StepStatus.FAILED if bad else StepStatus.MATERIALIZED):
                 ends.update({(asset, tasks[number].partition): StepStatus.SKIPPED for asset in tasks[number].assets})
@@ -243,6 +246,16 @@ class Session:
         state.produced[place] = Produced(record.materialization, record.data_version, {})
 
     # --- promises ---
+
+    def _check_conditional(self, plan: Plan) -> None:
+        """What is conditional reads something, or is made with something, that is planned."""
+        planned = {(step.asset, key) for step in plan.steps for key in step.partition_keys()}
+        for step in plan.steps:
+            for key in step.partition_keys() if step.conditional else ():
+                call = self.world.call_of(step.asset)
+                inputs = [place for output in call.outputs for place in self.world.inputs(output, key)]
+                if planned.isdisjoint(inputs):
+                    raise Violation(f"{step.asset}@{key} depends on nothing that is planned")
 
     def _lacks_input(self, asked: list[Place]) -> bool:
         return any(
