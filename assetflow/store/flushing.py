@@ -27,7 +27,8 @@ _SYNCFS_TELLS = (5, 8)
 class FileSystem:
     """The file system of a folder, held open: `flush` reports every write that failed since it was opened."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, library: ctypes.CDLL) -> None:
+        self._library = library
         self._fd = os.open(folder, os.O_RDONLY)
         self._device = os.fstat(self._fd).st_dev
         weakref.finalize(self, os.close, self._fd)
@@ -41,7 +42,7 @@ class FileSystem:
             return False
         if any(os.stat(path).st_dev != self._device for path in paths):
             return False  # a link leads to another disk
-        if _LIBC.syncfs(self._fd) != 0:
+        if self._library.syncfs(self._fd) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
         return True
@@ -49,7 +50,7 @@ class FileSystem:
 
 def open_file_system(folder: Path) -> FileSystem | None:
     """The file system that holds a folder; None where it cannot be flushed as a whole, or would not tell of errors."""
-    return FileSystem(folder) if _LIBC is not None else None
+    return None if _LIBC is None else FileSystem(folder, _LIBC)
 
 
 def _libc() -> ctypes.CDLL | None:

@@ -50,7 +50,10 @@ def remove_object(root: Path, uri: str) -> int:
 
 
 def remove_abandoned(root: Path, *, is_alive: Callable[[int], bool]) -> list[str]:
-    """Remove temporary files whose writing process is dead; their paths below the root. `is_alive` tells by process id."""
+    """Remove temporary files whose writing process is dead; their paths below the root.
+
+    `is_alive` tells by process id.
+    """
     removed = []
     for path in list(_entries(root)):
         owner = atomic.temporary_owner(path.name)
