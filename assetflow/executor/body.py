@@ -127,6 +127,8 @@ class Worker:
             if source.source.load is None:
                 raise FormatError("the source has no load= function", hint="give it one, or list it in deps=[...]")
             return source.source.load()
+        if not item.items and not item.several:
+            return None  # the first partition of a self-dependency: there is none before it
         if source is not None:
             files = [self.project / file for part in item.items for file in part.files or ()]
             value = read_file(files[0] if len(files) == 1 else files, wanted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,7 +17,7 @@ from assetflow.model.cause import Forced, OutputLost, Overdue, Unverifiable
 from assetflow.model.clock import from_text
 from assetflow.model.event import Json
 from assetflow.model.keys import show
-from assetflow.model.mapping import IdentityMapping, LastPartition, TimeWindowMapping
+from assetflow.model.mapping import IdentityMapping, LastPartition, SpecificPartitions, TimeWindowMapping
 from assetflow.model.policy import FreshnessState
 from assetflow.model.record import Current, Edge, Partition
 from assetflow.model.time_partitions import TimePartitions
@@ -210,10 +209,8 @@ class State:
     ) -> InputCall:
         keys = self.universe.upstream_of_all(asset, edge, partitions)
         is_partitioned = self.universe.definition(edge.upstream) is not None
-        several = is_batch and is_partitioned
-        if not several and not self._is_single(asset, edge):
-            listed = typing.get_origin(parameter.annotation) in (dict, list)
-            several = len(keys) != 1 or listed or edge.partition_column is not None
+        one = not is_batch and self._is_single(asset, edge) and edge.partition_column is None
+        several = is_partitioned and not one  # however many there are today: an input keeps its shape
         return InputCall(
             param=parameter.name,
             upstream=edge.upstream,
@@ -243,6 +240,8 @@ class State:
         mapping = self.universe.graph.mapping(asset, edge)
         if isinstance(mapping, (IdentityMapping, LastPartition)):
             return True
+        if isinstance(mapping, SpecificPartitions):
+            return len(mapping.keys) == 1
         return (
             isinstance(mapping, TimeWindowMapping)
             and mapping.start_offset == mapping.end_offset

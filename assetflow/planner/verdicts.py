@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
-from assetflow.model.asset import AssetSpec
+from assetflow.model.asset import AssetSpec, InputSpec
 from assetflow.model.cause import (
     Cause,
     CodeChanged,
@@ -268,10 +268,19 @@ class Judge:
             for edge in spec.inputs:
                 if edge.upstream != upstream:
                     continue
-                touched = self.universe.downstream_subset(spec.key, edge, self.planned[upstream])
+                touched = self._reading(spec, edge, self.planned[upstream])
                 for partition in judged:
                     if (touched is None or partition in touched) and cause not in judged[partition]:
                         judged[partition] = (*judged[partition], cause)
+
+    def _reading(
+        self, spec: AssetSpec, edge: InputSpec, planned: PartitionSubset | None
+    ) -> Container[Partition] | None:
+        """The asset's partitions that read a planned one through an edge; None for all there are."""
+        if planned is None or self.universe.definition(spec.key) is not None:
+            return self.universe.downstream_subset(spec.key, edge, planned)
+        read = self.universe.upstream_subset(spec.key, edge, None)
+        return None if read is None or read & planned else ()
 
     # --- grouping --------------------------------------------------------------------------------------------
 

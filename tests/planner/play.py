@@ -145,11 +145,10 @@ class Session:
         while (task := queue.next()) is not None:
             ended = self._step(task, state, universe, only=only)
             for asset, status in ended.items():
-                ends[(asset, task.partition)] = status
-                if status is StepStatus.UNCHANGED and (asset, task.partition) in certain:
-                    raise Violation(
-                        f"{asset}@{task.partition} was certain and needed nothing: {task.causes[(asset, task.partition)]}"
-                    )
+                place = (asset, task.partition)
+                ends[place] = status
+                if status is StepStatus.UNCHANGED and place in certain:
+                    raise Violation(f"{place} was certain and needed nothing: {task.causes[place]}")
             bad = StepStatus.FAILED in ended.values()
             for number in queue.finish(task.number, StepStatus.FAILED if bad else StepStatus.MATERIALIZED):
                 ends.update({(asset, tasks[number].partition): StepStatus.SKIPPED for asset in tasks[number].assets})
