@@ -20,7 +20,8 @@ from assetflow.cli.words import fresh_words
 from assetflow.define.settings import Settings
 from assetflow.executor.result import RunResult
 from assetflow.model.record import RunStatus
-from assetflow.project.project import Planned, Project
+from assetflow.project.planning import Planned
+from assetflow.project.project import Project
 from assetflow.project.request import Ask
 
 FAILED = 1

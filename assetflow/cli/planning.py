@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from assetflow.cli.plan_text import explained, explanation_json, explanation_text, plan_text
 from assetflow.cli.session import Session
 from assetflow.define.settings import Settings
-from assetflow.project.project import Planned
+from assetflow.project.planning import Planned
 from assetflow.project.request import Ask
 
 WORK = 5

@@ -15,7 +15,8 @@ from assetflow.project.loaded import check_assets
 from assetflow.project.request import Ask
 
 if TYPE_CHECKING:
-    from assetflow.project.project import Planned, Project
+    from assetflow.project.planning import Planned
+    from assetflow.project.project import Project
 
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 2_000

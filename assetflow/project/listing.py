@@ -11,7 +11,7 @@ from assetflow.model.cause import CodeChanged, ConfigChanged, InputChanged, Over
 from assetflow.model.plan import Plan, Verdict
 
 if TYPE_CHECKING:
-    from assetflow.project.project import Planned
+    from assetflow.project.planning import Planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

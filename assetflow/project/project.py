@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, overload
 
 from assetflow.catalog.catalog import Catalog
-from assetflow.catalog.rows import FoldReport, HistoryRow, Lineage, Notice, QueryResult, RunRow, StepRow
-from assetflow.define.config_values import ResolvedConfig
+from assetflow.catalog.rows import FoldReport, HistoryRow, Lineage, QueryResult, RunRow, StepRow
 from assetflow.define.declare import Declaration
 from assetflow.define.load import declarations_in
 from assetflow.define.settings import Settings, find_root, load_settings
@@ -23,16 +21,12 @@ from assetflow.graph.graph import AssetGraph
 from assetflow.model.clock import Clock, SystemClock, to_text
 from assetflow.model.keys import show
 from assetflow.model.plan import Plan
-from assetflow.model.record import Current, Observation, Partition, Snapshot
-from assetflow.model.subset import PartitionSubset
-from assetflow.planner.basis import Basis, Request
-from assetflow.planner.build import build_plan
-from assetflow.planner.scope import Scope, scope_of
+from assetflow.model.record import Current, Partition, Snapshot
 from assetflow.planner.universe import Universe
 from assetflow.project.dynamic import change_keys, check_name
 from assetflow.project.listing import AssetListing, ProjectFacts, list_assets
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project
-from assetflow.project.observe import FileHashes, observe
+from assetflow.project.planning import Planned, plan_request
 from assetflow.project.process import is_alive
 from assetflow.project.request import Ask, selections_of, targets_of
 from assetflow.project.running import carry_out, mark_fresh
@@ -49,30 +43,6 @@ class _Load:
     def __get__(self, instance: Project, owner: type[Project]) -> Callable[..., Any]: ...
     def __get__(self, instance: Project | None, owner: type[Project]) -> Callable[..., Any]:
         return owner.at if instance is None else instance.value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A plan with everything it was made from; what is run is exactly this."""
-
-    plan: Plan
-    ask: Ask
-    basis: Basis
-    universe: Universe
-    targets: Scope
-    configs: Mapping[str, ResolvedConfig]
-    new_observations: tuple[Observation, ...]
-    hashes: FileHashes
-    read_from_ns: int
-    notices: tuple[Notice, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """The catalog and the sources, as one command sees them."""
-
-    snapshot: Snapshot
-    observations: dict[str, dict[Partition, Observation]] = field(default_factory=dict)
 
 
 class Project:
@@ -167,103 +137,10 @@ class Project:
 
     def planned(self, ask: Ask, environment: str | None = None) -> Planned:
         """The plan of a request together with what it was made from."""
-        now = self.clock.now()
-        loaded = self.loaded
-        configs = loaded.configs(ask.config)
-        look = self._look(environment)
-        universe = Universe(loaded.graph, as_of=now, dynamic=look.snapshot.dynamic)
-        targets = targets_of(ask, loaded.graph, universe, self._facts(ask, environment))
-        scope = scope_of(universe, targets, only=ask.only)
-        hashes = FileHashes.load(self.settings.cache_root / "files.json")
-        if not self.settings.catalog_root.is_dir():
-            hashes.path = None  # a plan makes no folders
-        observations, new = self._observe(universe, scope, ask, look.snapshot, hashes, now)
-        snapshot = _with_observations(look.snapshot, observations)
-        basis = Basis(
-            graph=loaded.graph,
-            versions=loaded.versions(configs),
-            snapshot=snapshot,
-            as_of=now,
-            lost=self._lost(snapshot.current, scope),
-        )
-        request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
-        return Planned(
-            plan=build_plan(basis, request),
-            ask=ask,
-            basis=basis,
-            universe=universe,
-            targets=targets,
-            configs=configs,
-            new_observations=new,
-            hashes=hashes,
-            read_from_ns=int(now.timestamp() * 1e9),
-            notices=self.catalog.take_notices(),
-        )
+        return plan_request(self, ask, environment)
 
-    def replanned(self, planned: Planned) -> tuple[Plan, Basis]:
-        """The same request planned anew from what is recorded by now, at the same instant and for the same sources.
-
-        A target that was the whole of an asset is the whole of it again, with the dynamic partitions it has by now.
-        """
-        before = planned.basis
-        found = self.snapshot(before.snapshot.environment)
-        snapshot = replace(found, observations={**found.observations, **before.snapshot.observations})
-        universe = Universe(self.graph, as_of=before.as_of, dynamic=snapshot.dynamic)
-        targets: dict[str, PartitionSubset | None] = {}
-        for asset, subset in planned.targets.items():
-            definition = universe.definition(asset)
-            if subset is None or definition is None:
-                targets[asset] = None
-            else:
-                was_whole = subset == planned.universe.all(asset)
-                targets[asset] = universe.all(asset) if was_whole else definition.known(subset)[0]
-        scope = scope_of(universe, targets, only=planned.ask.only)
-        basis = replace(before, snapshot=snapshot, lost=self._lost(snapshot.current, scope))
-        ask = planned.ask
-        request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
-        return build_plan(basis, request), basis
-
-    def _look(self, environment: str | None) -> _Look:
-        name = environment or self.settings.environment
-        parents = () if name == "prod" else ("prod",)
-        return _Look(self.catalog.snapshot(name, parents=parents))
-
-    def _observe(
-        self, universe: Universe, scope: Scope, ask: Ask, snapshot: Snapshot, hashes: FileHashes, now: datetime
-    ) -> tuple[dict[str, dict[Partition, Observation]], tuple[Observation, ...]]:
-        """Observations of every source that something in scope reads, and which of them are news."""
-        sources = self.loaded.definitions.sources
-        wanted: dict[str, Sequence[Partition]] = {}
-        readers = universe.graph.ancestors(scope) if ask.only else frozenset()
-        for key in {*scope, *readers} & sources.keys():
-            subset = scope.get(key) or universe.all(key)
-            wanted[key] = (None,) if subset is None else tuple(subset)
-        seen = observe(sources, dict(sorted(wanted.items())), project=self.settings.root, hashes=hashes, now=now)
-        new: list[Observation] = []
-        for key, by_partition in seen.items():
-            for partition, found in by_partition.items():
-                before = snapshot.observations.get(key, {}).get(partition)
-                if found.error is None and before is not None and before.data_version == found.data_version:
-                    by_partition[partition] = Observation(
-                        asset=key, partition=partition, data_version=found.data_version,
-                        observed_at=before.observed_at, detail=found.detail, id=before.id,
-                    )  # fmt: skip
-                elif found.error is None:
-                    new.append(found)
-        return seen, tuple(new)
-
-    def _lost(
-        self, current: Mapping[str, Mapping[Partition, Current]], scope: Scope
-    ) -> frozenset[tuple[str, Partition]]:
-        exists = self.store.exists
-        lost: set[tuple[str, Partition]] = set()
-        for asset, subset in scope.items():
-            for partition, record in current.get(asset, {}).items():
-                if (subset is None or partition in subset) and not exists(record.uri):
-                    lost.add((asset, partition))
-        return frozenset(lost)
-
-    def _facts(self, ask: Ask, environment: str | None) -> ProjectFacts | None:
+    def facts(self, ask: Ask, environment: str | None) -> ProjectFacts | None:
+        """What `status:` and `changed:` in a selection are answered from; None when nothing asks."""
         if not any("status:" in text or "changed:" in text for text in ask.selection):
             return None
         return ProjectFacts(self.planned(Ask(config=ask.config), environment).plan, self.last_failed())
@@ -380,7 +257,8 @@ class Project:
 
     def snapshot(self, environment: str | None = None) -> Snapshot:
         """The catalog as it is now, for one environment."""
-        return self._look(environment).snapshot
+        name = environment or self.settings.environment
+        return self.catalog.snapshot(name, parents=() if name == "prod" else ("prod",))
 
     def universe(self, environment: str | None = None) -> Universe:
         """The asset partitions that are there now."""
@@ -389,7 +267,7 @@ class Project:
     def current(self, asset: str, partition: Partition = None, *, environment: str | None = None) -> Current:
         """The published materialization of an asset partition; ValueNotFoundError when there is none."""
         check_assets(self.graph, [asset])
-        found = self._look(environment).snapshot.current.get(asset, {}).get(partition)
+        found = self.snapshot(environment).current.get(asset, {}).get(partition)
         if found is None:
             raise ValueNotFoundError(
                 f"`{show(asset, partition)}` was never materialized", hint=f"run `assetflow materialize {asset}`"
@@ -409,9 +287,8 @@ class Project:
     ) -> tuple[str, ...]:
         """The keys a selection means, ascending; all without one."""
         ask = Ask(selection=selections_of(selection))
-        look = self._look(environment)
-        universe = Universe(self.graph, as_of=self.clock.now(), dynamic=look.snapshot.dynamic)
-        return tuple(sorted(targets_of(ask, self.graph, universe, self._facts(ask, environment))))
+        universe = self.universe(environment)
+        return tuple(sorted(targets_of(ask, self.graph, universe, self.facts(ask, environment))))
 
     def query(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         """The rows of a SQL query over the catalog (`lineage`, `materializations`, `data.<asset>`, …), as dicts."""
@@ -478,7 +355,3 @@ class Project:
 
     def __repr__(self) -> str:
         return f"<assetflow project at {self.settings.root}>"
-
-
-def _with_observations(snapshot: Snapshot, seen: Mapping[str, Mapping[Partition, Observation]]) -> Snapshot:
-    return replace(snapshot, observations={**snapshot.observations, **seen}) if seen else snapshot

@@ -21,6 +21,7 @@ from assetflow.model.event import Event, Observed, RunStarted
 from assetflow.model.keys import materialization_id
 from assetflow.model.plan import Plan
 from assetflow.model.record import Observation, Partition, RunStatus
+from assetflow.project.planning import Planned, plan_again
 from assetflow.project.process import new_run_id, this_process
 from assetflow.project.stamp import request_words, stamp_path, stats_of, write_stamp
 from assetflow.project.stamp_request import catalog_state, definition_files, source_places, until_ns
@@ -28,7 +29,7 @@ from assetflow.project.stamp_request import catalog_state, definition_files, sou
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from assetflow.project.project import Planned, Project
+    from assetflow.project.project import Project
 
 
 def output_path(catalog_root: Path, run_id: str) -> Path:
@@ -82,7 +83,7 @@ def carry_out(
         first_materialization=len(observed),
         preamble=observed,
         max_partitions=settings.max_partitions,
-        replan=lambda: project.replanned(planned),
+        replan=lambda: plan_again(project, planned),
     )
     options = RunOptions(workers=workers, fail_fast=fail_fast, subscribers=subscribers)
     with capture.installed():

@@ -57,7 +57,7 @@ HOMES = {
 }
 
 LINES = 400
-LONG_MODULES: frozenset[str] = frozenset({"project/project.py"})
+LONG_MODULES: frozenset[str] = frozenset()
 """Modules over the limit; the list may only shrink."""
 
 FUNCTION_LINES = 50

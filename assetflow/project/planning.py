@@ -1,0 +1,141 @@
+"""Planning a request in a project: look at the catalog and the sources, then let the planner compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from assetflow.catalog.rows import Notice
+from assetflow.define.config_values import ResolvedConfig
+from assetflow.model.plan import Plan
+from assetflow.model.record import Current, Observation, Partition, Snapshot
+from assetflow.model.subset import PartitionSubset
+from assetflow.planner.basis import Basis, Request
+from assetflow.planner.build import build_plan
+from assetflow.planner.scope import Scope, scope_of
+from assetflow.planner.universe import Universe
+from assetflow.project.observe import FileHashes, observe
+from assetflow.project.request import Ask, targets_of
+
+if TYPE_CHECKING:
+    from assetflow.project.project import Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan with everything it was made from; what is run is exactly this."""
+
+    plan: Plan
+    ask: Ask
+    basis: Basis
+    universe: Universe
+    targets: Scope
+    configs: Mapping[str, ResolvedConfig]
+    new_observations: tuple[Observation, ...]
+    hashes: FileHashes
+    read_from_ns: int
+    notices: tuple[Notice, ...] = ()
+
+
+def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned:
+    """The plan of a request together with what it was made from."""
+    now = project.clock.now()
+    loaded = project.loaded
+    configs = loaded.configs(ask.config)
+    found = project.snapshot(environment)
+    universe = Universe(loaded.graph, as_of=now, dynamic=found.dynamic)
+    targets = targets_of(ask, loaded.graph, universe, project.facts(ask, environment))
+    scope = scope_of(universe, targets, only=ask.only)
+    hashes = FileHashes.load(project.settings.cache_root / "files.json")
+    if not project.settings.catalog_root.is_dir():
+        hashes.path = None  # a plan makes no folders
+    observations, new = _observe(project, universe, scope, ask, found, hashes=hashes)
+    snapshot = _with_observations(found, observations)
+    basis = Basis(
+        graph=loaded.graph,
+        versions=loaded.versions(configs),
+        snapshot=snapshot,
+        as_of=now,
+        lost=_lost(project, snapshot.current, scope),
+    )
+    request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
+    return Planned(
+        plan=build_plan(basis, request),
+        ask=ask,
+        basis=basis,
+        universe=universe,
+        targets=targets,
+        configs=configs,
+        new_observations=new,
+        hashes=hashes,
+        read_from_ns=int(now.timestamp() * 1e9),
+        notices=project.catalog.take_notices(),
+    )
+
+
+def plan_again(project: Project, planned: Planned) -> tuple[Plan, Basis]:
+    """The same request planned anew from what is recorded by now, at the same instant and for the same sources.
+
+    A target that was the whole of an asset is the whole of it again, with the dynamic partitions it has by now.
+    """
+    before = planned.basis
+    found = project.snapshot(before.snapshot.environment)
+    snapshot = replace(found, observations={**found.observations, **before.snapshot.observations})
+    universe = Universe(project.graph, as_of=before.as_of, dynamic=snapshot.dynamic)
+    targets: dict[str, PartitionSubset | None] = {}
+    for asset, subset in planned.targets.items():
+        definition = universe.definition(asset)
+        if subset is None or definition is None:
+            targets[asset] = None
+        else:
+            was_whole = subset == planned.universe.all(asset)
+            targets[asset] = universe.all(asset) if was_whole else definition.known(subset)[0]
+    scope = scope_of(universe, targets, only=planned.ask.only)
+    basis = replace(before, snapshot=snapshot, lost=_lost(project, snapshot.current, scope))
+    ask = planned.ask
+    request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
+    return build_plan(basis, request), basis
+
+
+def _observe(
+    project: Project, universe: Universe, scope: Scope, ask: Ask, snapshot: Snapshot, *, hashes: FileHashes
+) -> tuple[dict[str, dict[Partition, Observation]], tuple[Observation, ...]]:
+    """Observations of every source that something in scope reads, and which of them are news."""
+    sources = project.loaded.definitions.sources
+    wanted: dict[str, Sequence[Partition]] = {}
+    readers = universe.graph.ancestors(scope) if ask.only else frozenset()
+    for key in {*scope, *readers} & sources.keys():
+        subset = scope.get(key) or universe.all(key)
+        wanted[key] = (None,) if subset is None else tuple(subset)
+    seen = observe(
+        sources, dict(sorted(wanted.items())), project=project.settings.root, hashes=hashes, now=universe.as_of
+    )
+    new: list[Observation] = []
+    for key, by_partition in seen.items():
+        for partition, found in by_partition.items():
+            before = snapshot.observations.get(key, {}).get(partition)
+            if found.error is None and before is not None and before.data_version == found.data_version:
+                by_partition[partition] = Observation(
+                    asset=key, partition=partition, data_version=found.data_version,
+                    observed_at=before.observed_at, detail=found.detail, id=before.id,
+                )  # fmt: skip
+            elif found.error is None:
+                new.append(found)
+    return seen, tuple(new)
+
+
+def _lost(
+    project: Project, current: Mapping[str, Mapping[Partition, Current]], scope: Scope
+) -> frozenset[tuple[str, Partition]]:
+    exists = project.store.exists
+    lost: set[tuple[str, Partition]] = set()
+    for asset, subset in scope.items():
+        for partition, record in current.get(asset, {}).items():
+            if (subset is None or partition in subset) and not exists(record.uri):
+                lost.add((asset, partition))
+    return frozenset(lost)
+
+
+def _with_observations(snapshot: Snapshot, seen: Mapping[str, Mapping[Partition, Observation]]) -> Snapshot:
+    return replace(snapshot, observations={**snapshot.observations, **seen}) if seen else snapshot
