@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ import click
 
 from assetflow import __version__
 from assetflow.cli.options import Group
-from assetflow.cli.screen import Screen
+from assetflow.cli.screen import Screen, let_go
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS, SECTIONS
 
@@ -74,12 +73,8 @@ def run(args: Sequence[str], *, environ: Mapping[str, str] | None = None) -> End
     """Carry out one invocation; writes to `sys.stdout` and `sys.stderr`, raises nothing."""
     environ = os.environ if environ is None else environ
     session = Session(screen=Screen(sys.stdout, sys.stderr, environ), environ=environ, cwd=Path.cwd())
-    try:
-        code = _invoke(args, session)
-        session.screen.flush()
-    except BrokenPipeError:
-        _let_go_of_pipes()
-        return Ended(code=0)
+    code = _invoke(args, session)
+    session.screen.flush()
     return Ended(code=code, threads_left=session.threads_left)
 
 
@@ -90,16 +85,11 @@ def _invoke(args: Sequence[str], session: Session) -> int:
     except (KeyboardInterrupt, click.Abort):
         session.screen.urgent("canceled")
         return CANCELED
-    except BrokenPipeError:
-        raise
+    except SystemExit:  # how click ends when it prints help and the reader of the pipe has left
+        for stream in (sys.stdout, sys.stderr):
+            let_go(stream)
+        return 0
     except Exception as error:
         from assetflow.cli.failures import report  # only when something is wrong
 
         return report(error, session, args)
-
-
-def _let_go_of_pipes() -> None:
-    """Whoever read our output has gone: nothing more can be written, and nobody is there to be told."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -62,7 +62,6 @@ class Display:
         self._spoke = self.started
         self._width = min(max((len(key) for key in self.assets), default=0), _WIDEST)
         self._lines_to_err = session.json
-        self._broken = False
         self._lock = threading.Lock()
         wanted = screen.err_is_terminal and not screen.quiet and not plan.is_empty
         self._live = Live(screen, self) if wanted else None
@@ -190,12 +189,9 @@ class Display:
             self._talk(text)
         elif self._live is not None and self.screen.out_is_terminal:
             self._live.above(text)
-        elif not self._broken:
-            try:
-                self.screen.data(text)
-                self.screen.out.flush()
-            except BrokenPipeError:
-                self._broken = True  # who read along has left; the run goes on
+        else:
+            self.screen.data(text)
+            self.screen.flush()
 
     def _talk(self, text: str) -> None:
         if self._live is not None:

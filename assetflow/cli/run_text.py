@@ -79,7 +79,7 @@ def own_frames(trace: str, root: str) -> str:
             line = line.replace(root + os.sep, "", 1)
         elif not line.startswith("    "):
             keep = True  # the error itself
-        if keep:
+        if keep and line.strip(" ~^"):  # how errors are underlined differs between Pythons
             kept.append(line)
     return "\n".join(kept)
 

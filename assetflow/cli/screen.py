@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -38,11 +39,11 @@ class Screen:
 
     def data(self, text: str) -> None:
         """One or more lines of what was asked for."""
-        self.out.write(text + "\n")
+        self._write(self.out, text + "\n")
 
     def document(self, value: Any) -> None:
         """The one JSON document of a command."""
-        self.out.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+        self._write(self.out, json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
     def talk(self, text: str) -> None:
         """A line beside the data; not when quiet."""
@@ -55,9 +56,8 @@ class Screen:
 
     def urgent(self, text: str) -> None:
         """A line beside the data that is written also when quiet: errors."""
-        self.out.flush()
-        self.err.write(text + "\n")
-        self.err.flush()
+        self._write(self.out, "", flush=True)
+        self._write(self.err, text + "\n", flush=True)
 
     def style(self, text: str, *names: str) -> str:
         """The text as stdout shows it in a style."""
@@ -69,8 +69,23 @@ class Screen:
 
     def flush(self) -> None:
         """Hand everything to the system."""
-        self.out.flush()
-        self.err.flush()
+        for stream in (self.out, self.err):
+            self._write(stream, "", flush=True)
+
+    def _write(self, stream: TextIO, text: str, *, flush: bool = False) -> None:
+        """Write; where the reader of a pipe has left, to nobody: that is no reason to end what goes on."""
+        try:
+            stream.write(text)
+            if flush:
+                stream.flush()
+        except BrokenPipeError:
+            let_go(stream)
+
+
+def let_go(stream: TextIO) -> None:
+    """Turn a stream whose reader has left to the null device, also for what Python writes when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def styled(text: str, names: tuple[str, ...]) -> str:

@@ -60,6 +60,18 @@ def plain(value: Any) -> Any:
             return str(value)
 
 
+def csv_value(value: Any) -> Any:
+    """A value as a field of a CSV file: nothing for null, nested values as JSON."""
+    shown = plain(value)
+    match shown:
+        case None:
+            return ""
+        case bool() | list() | dict():
+            return json.dumps(shown, ensure_ascii=False)
+        case _:
+            return shown
+
+
 def _cell(value: Any, widest: int | None) -> Cell:
     if value is None:
         return ("null", "dim")

@@ -112,9 +112,27 @@ def ask_again(row: RunRow) -> Ask:
     )
 
 
-def output_lines(project: Project, row: RunRow, asset: str | None, partition: str | None) -> Iterator[dict[str, Any]]:
-    """The captured lines of a run, or of one of its assets, in order; a run that goes on has more later."""
-    names = None if asset is None else _same_call(project, asset)
+def run_output(project: Project, row: RunRow, asset: str | None, partition: str | None) -> Iterator[dict[str, Any]]:
+    """What the steps of a run wrote, and then the errors they ended with; of one of its assets where that is named."""
+    yield from _captured(project, row, None if asset is None else _same_call(project, asset), partition)
+    for step in project.catalog.steps(row.run_id):
+        if step.status == StepStatus.FAILED and asset in (None, step.asset) and partition in (None, step.partition):
+            error = step.error or {}
+            yield {
+                "at": step.finished_at,
+                "task": None,
+                "asset": step.asset,
+                "partition": step.partition,
+                "stream": "error",
+                "level": "ERROR",
+                "text": (error.get("traceback") or error.get("message") or "failed").rstrip(),
+            }
+
+
+def _captured(
+    project: Project, row: RunRow, names: frozenset[str] | None, partition: str | None
+) -> Iterator[dict[str, Any]]:
+    """The captured lines in order; a run that goes on has more later."""
     path = output_path(project.settings.catalog_root, row.run_id)
     try:
         file = open(path, encoding="utf-8", errors="replace")  # noqa: SIM115 - closed below

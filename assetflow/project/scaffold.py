@@ -52,7 +52,9 @@ def scaffold(root: Path, files: Mapping[str, str]) -> Scaffolded:
             done.append((name, _write(root / name, files[name])))
     except OSError as error:
         place = error.filename or root
-        raise UsageError(f"cannot write `{place}`: {error.strerror}", hint="name a folder that can be written") from error
+        raise UsageError(
+            f"cannot write `{place}`: {error.strerror}", hint="name a folder that can be written"
+        ) from error
     return Scaffolded(root=root, files=tuple(done))
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from xxhash import xxh3_128_hexdigest
 
 from assetflow import __version__
+from assetflow.define.settings import PREFIX
 
 FORMAT = 3
 MARGIN_NS = 20_000_000
@@ -76,6 +77,8 @@ def read_stamp(path: Path, environ: Mapping[str, str], now_ns: int) -> Stamp | N
         return None
     if any(variable_hash(environ.get(name)) != value for name, value in stamp.variables.items()):
         return None
+    if any(name.startswith(PREFIX) and name not in stamp.variables for name in environ):
+        return None  # a setting that was not there before
     stat = os.stat
     try:
         for file, recorded in stamp.files.items():

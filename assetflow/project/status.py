@@ -21,7 +21,8 @@ select asset, "partition", run_id, strftime(finished_at, '%Y-%m-%dT%H:%M:%S.%fZ'
 from (
     select *, row_number() over (
         partition by asset, "partition" order by coalesce(finished_at, started_at) desc, run_id desc) as latest
-    from steps where status not in ('pending', 'running', 'skipped', 'canceled')
+    from steps
+    where status not in ('pending', 'running', 'canceled') and not (status = 'skipped' and caused_by is not null)
 )
 where latest = 1 and status = 'failed'
 order by finished_at desc, asset, "partition"
@@ -136,9 +137,7 @@ def _error(value: Any) -> Mapping[str, Any]:
 def _asset(plan: Plan, key: str) -> AssetStatus:
     judged = plan.verdicts[key]
     causes = dict.fromkeys(cause.describe() for group in judged.groups for cause in group.causes)
-    overdue = sum(
-        group.count for group in judged.groups if any(isinstance(cause, Overdue) for cause in group.causes)
-    )
+    overdue = sum(group.count for group in judged.groups if any(isinstance(cause, Overdue) for cause in group.causes))
     return AssetStatus(
         asset=key,
         verdict=str(judged.verdict),

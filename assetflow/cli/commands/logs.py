@@ -15,7 +15,7 @@ from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.words import moment
 from assetflow.model.keys import show
-from assetflow.project.past_runs import find_run, output_lines
+from assetflow.project.past_runs import find_run, run_output
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "dim"}
@@ -29,7 +29,7 @@ _LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG"
 )
 @click.pass_obj
 def command(session: Session, run_id: str, asset: str | None, level: str | None) -> None:
-    """Show what the steps of a run printed and logged, also while it goes on.
+    """Show what the steps of a run printed and logged, and how they failed, also while it goes on.
 
     RUN is a run id, the beginning of one, or `last`. With --json each line is an object of one array.
     """
@@ -37,7 +37,7 @@ def command(session: Session, run_id: str, asset: str | None, level: str | None)
     least = None if level is None else logging.getLevelNamesMapping()[level.upper()]
     with session.project() as project:
         row = find_run(project, run_id)
-        lines = [line for line in output_lines(project, row, name, partition) if _is_wanted(line, least)]
+        lines = [line for line in run_output(project, row, name, partition) if _is_wanted(line, least)]
         zone = project.settings.timezone
     screen = session.screen
     if session.json:
@@ -62,4 +62,7 @@ def _text(screen: Screen, line: dict[str, Any], zone: str) -> str:
     level = line["level"]
     mark = f"{screen.style(level, _LEVEL_STYLES.get(level, ''))} " if level else ""
     head = f"{moment(line['at'], zone)[11:]} {show(line['asset'], line['partition'])} │"
-    return f"{screen.style(head, 'dim')} {mark}{line['text']}"
+    first, *more = line["text"].split("\n")
+    lines = [f"{screen.style(head, 'dim')} {mark}{first}"]
+    bar = screen.style(" " * (len(head) - 1) + "│", "dim")
+    return "\n".join([*lines, *(f"{bar} {text}".rstrip() for text in more)])

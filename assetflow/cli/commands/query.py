@@ -16,7 +16,7 @@ from assetflow.cli.columns import Cell, columns
 from assetflow.cli.options import Command
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
-from assetflow.cli.values import plain, result_json, result_text
+from assetflow.cli.values import csv_value, result_json, result_text
 from assetflow.cli.words import amount
 from assetflow.cli.writing import write_text
 from assetflow.errors import DefinitionError, UsageError
@@ -137,5 +137,5 @@ def _csv(result: QueryResult) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(result.columns)
-    writer.writerows([["" if value is None else plain(value) for value in row] for row in result.rows])
+    writer.writerows([[csv_value(value) for value in row] for row in result.rows])
     return buffer.getvalue().rstrip("\n")
