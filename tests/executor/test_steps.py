@@ -13,6 +13,7 @@ import pytest
 import assetflow as af
 from assetflow.errors import UsageError
 from assetflow.model.event import Event
+from assetflow.project.request import Ask
 
 
 class Notes(af.Resource):
@@ -370,7 +371,7 @@ def test_what_steps_print_and_log_is_told_apart(tmp_path: Path, capsys: pytest.C
 
     lines: list[dict[str, Any]] = []
     p = project(tmp_path, talker("left"), talker("right"))
-    run = p.run_planned(p.planned(_everything()), workers=2, echo=lines.append)
+    run = p.run_planned(p.planned(Ask()), workers=2, echo=lines.append)
     assert run.ok
     for name in ("left", "right"):
         mine = [line for line in lines if line["asset"] == name]
@@ -400,7 +401,7 @@ def test_runs_side_by_side_leave_logging_and_streams_as_they_were(tmp_path: Path
     before = (sys.stdout, sys.stderr, logging.getLogger().level, list(logging.getLogger().handlers))
     lines: list[dict[str, Any]] = []
     p = project(tmp_path / "inner", inner)
-    late = threading.Thread(target=lambda: p.run_planned(p.planned(_everything()), echo=lines.append))
+    late = threading.Thread(target=lambda: p.run_planned(p.planned(Ask()), echo=lines.append))
 
     def start_inner(event: Event) -> None:
         if event.kind == "step_started":
@@ -411,12 +412,6 @@ def test_runs_side_by_side_leave_logging_and_streams_as_they_were(tmp_path: Path
     late.join(20)
     assert [line["text"] for line in lines] == ["heard once", "still heard"]
     assert (sys.stdout, sys.stderr, logging.getLogger().level, list(logging.getLogger().handlers)) == before
-
-
-def _everything() -> Any:
-    from assetflow.project.request import Ask
-
-    return Ask()
 
 
 # --- who listens ---
@@ -434,7 +429,7 @@ def test_a_subscriber_that_raises_is_named_and_left_out(tmp_path: Path) -> None:
         raise ValueError("I am broken")
 
     p = project(tmp_path, a)
-    run = p.run_planned(p.planned(_everything()), on_event=[broken, lambda e: heard.append(e.kind)], notify=told.append)
+    run = p.run_planned(p.planned(Ask()), on_event=[broken, lambda e: heard.append(e.kind)], notify=told.append)
     assert run.ok
     assert told == ["an event subscriber failed and is left out: ValueError: I am broken"]
     assert heard[0] == "run_started"
