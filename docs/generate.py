@@ -117,7 +117,7 @@ def _settings() -> str:
 ## Settings
 
 In `pyproject.toml` under `[tool.assetflow]`; a variable of the environment wins over it. Parts of tables are joined by
-`__`, as in `{PREFIX}POOLS__DB=2`. `assetflow config --show-origin` says where each value comes from.
+`__`, as in `{PREFIX}CONFIG__REPORT__TOP=5`. `assetflow config --show-origin` says where each value comes from.
 
 | setting | variable | default | meaning |
 |---|---|---|---|

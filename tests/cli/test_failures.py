@@ -1,0 +1,104 @@
+"""How errors end a command that are nobody's fault but ours, and words that are hard to read otherwise."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from assetflow.cli.failures import report
+from assetflow.cli.run_text import own_frames
+from assetflow.cli.screen import Screen
+from assetflow.cli.session import Session
+from assetflow.cli.words import amount, duration, fresh_words, size
+
+
+def reported(*args: str, **environ: str) -> tuple[int, str, str]:
+    """The exit code and the streams after an error that nobody expected."""
+    out, err = io.StringIO(), io.StringIO()
+    session = Session(screen=Screen(out, err, environ), environ=environ, cwd=Path(), verbose="-v" in args)
+    try:
+        {}["what we forgot"]
+    except KeyError as error:
+        code = report(error, session, args)
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_an_unexpected_error_is_one_line_and_where_to_report_it() -> None:
+    code, out, err = reported()
+    assert (code, out) == (70, "")
+    assert err == (
+        "error: something went wrong inside assetflow: KeyError: 'what we forgot'\n"
+        "\nhint: this is a bug in assetflow; please report it with the traceback that `-v` shows\n"
+    )
+
+
+@pytest.mark.parametrize(("args", "environ"), [(("-v",), {}), ((), {"ASSETFLOW_DEBUG": "1"})])
+def test_its_traceback_is_shown_on_demand(args: tuple[str, ...], environ: dict[str, str]) -> None:
+    code, _out, err = reported(*args, **environ)
+    assert code == 70
+    assert "Traceback (most recent call last)" in err
+    assert err.rstrip().endswith("KeyError: 'what we forgot'")
+
+
+def test_it_is_a_document_too() -> None:
+    _code, out, _err = reported("--json")
+    assert json.loads(out)["error"]["slug"] == "internal"
+
+
+CHAINED = """\
+Traceback (most recent call last):
+  File "/home/ada/shop/assets/first.py", line 3, in first
+    1 / 0
+ZeroDivisionError: division by zero
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/home/ada/shop/assets/shop.py", line 7, in total
+    return frame.select("nope")
+           ^^^^^^^^^^^^^^^^^^^^
+  File "/home/ada/shop/.venv/lib/python3.12/site-packages/polars/frame.py", line 9000, in select
+    self.collect()
+  File "/usr/lib/python3.12/functools.py", line 3, in wrapper
+    return call()
+polars.exceptions.ColumnNotFoundError: nope
+
+Resolved plan until failure:
+    SELECT
+"""
+
+
+def test_of_a_traceback_the_frames_of_the_project_are_left() -> None:
+    assert own_frames(CHAINED, "/home/ada/shop") == (
+        '  File "assets/shop.py", line 7, in total\n'
+        '    return frame.select("nope")\n'
+        "polars.exceptions.ColumnNotFoundError: nope\n"
+        "Resolved plan until failure:\n"
+        "    SELECT"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.004, "0.00 s"), (0.123, "0.12 s"), (1.0, "1.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"),
+        (185, "3 min 05 s"), (3_599.7, "1 h 00 min"), (7_800, "2 h 10 min"),
+    ],
+)  # fmt: skip
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_amounts_and_sizes() -> None:
+    assert [amount(count, "row") for count in (0, 1, 336_776)] == ["0 rows", "1 row", "336,776 rows"]
+    assert [size(count) for count in (0, 1023, 1024, 5 * 1024**3)] == ["0 B", "1023 B", "1.0 KiB", "5.0 GiB"]
+
+
+def test_asset_partitions_are_told_from_assets() -> None:
+    assert fresh_words(12, 12) == "everything is fresh: 12 assets"
+    assert fresh_words(1, 1) == "everything is fresh: 1 asset"
+    assert fresh_words(2, 366) == "everything is fresh: 366 asset partitions of 2 assets"
+    assert fresh_words(0, 0).startswith("nothing to do")
