@@ -41,7 +41,6 @@ class Settings:
     packages: str = "major"
     max_partitions: int = 10_000
     log_level: str = "INFO"
-    pools: Mapping[str, int] = field(default_factory=dict)
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -74,7 +73,6 @@ DESCRIPTIONS: Mapping[str, str] = {
     "packages": "how third-party versions count in a code version: major, exact or ignore",
     "max_partitions": "most dynamic partitions one step may add",
     "log_level": "least level of asset log records that are kept",
-    "pools": "limits of named pools",
     "config": "config values per asset, under [tool.assetflow.config.ASSET]",
 }
 
@@ -245,12 +243,6 @@ def _environment_name(value: Any) -> str:
     return name
 
 
-def _pools(value: Any) -> Mapping[str, int]:
-    if not isinstance(value, Mapping):
-        raise ValueError("must be a table of limits")
-    return {str(name): _whole(1)(limit) for name, limit in sorted(value.items())}
-
-
 def _tables(value: Any) -> Mapping[str, Mapping[str, Any]]:
     if not isinstance(value, Mapping) or not all(isinstance(table, Mapping) for table in value.values()):
         raise ValueError("must be a table per asset")
@@ -267,7 +259,6 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "packages": _one_of("major", "exact", "ignore"),
     "max_partitions": _whole(1),
     "log_level": lambda value: _one_of("DEBUG", "INFO", "WARNING", "ERROR")(str(value).upper()),
-    "pools": _pools,
     "config": _tables,
 }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from assetflow.executor.body import describe_failure
 from assetflow.executor.calls import State
 from assetflow.executor.ledger import Ledger, Setting
+from assetflow.executor.options import RunOptions
 from assetflow.executor.result import RunResult, count_steps
 from assetflow.executor.subscribers import Subscriber
 from assetflow.executor.tasks import build_tasks
@@ -21,16 +22,6 @@ from assetflow.planner.dependencies import dependencies_text
 from assetflow.planner.universe import Universe
 
 __all__ = ["Run", "RunOptions", "Setting", "Subscriber"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How a run is carried out: steps at once, whether a failure cancels the rest, and the seed of jitter."""
-
-    workers: int = 4
-    fail_fast: bool = False
-    seed: int | None = None
-    subscribers: tuple[Subscriber, ...] = ()
 
 
 class Run:
@@ -88,10 +79,7 @@ class Run:
             exists=self.setting.worker.store.exists,
             config=self.setting.config,
         )
-        self._wave = Wave(
-            tasks, state, self.ledger, workers=self.options.workers, fail_fast=self.options.fail_fast,
-            seed=self.options.seed,
-        )  # fmt: skip
+        self._wave = Wave(tasks, state, self.ledger, self.options)
         self._wave.run()
 
     def _close(self, status: RunStatus, error: str | None) -> RunResult:

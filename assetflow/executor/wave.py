@@ -13,11 +13,13 @@ from queue import Empty, SimpleQueue
 
 from assetflow.define.values import Unchanged
 from assetflow.errors import AssetflowError, PartitionError
-from assetflow.executor.backends.threads import ThreadBackend
+from assetflow.executor.backends import make_backend
 from assetflow.executor.body import describe_failure
 from assetflow.executor.call import Failure, Made, Outcome
 from assetflow.executor.calls import Decision, Produced, State
 from assetflow.executor.ledger import Ledger
+from assetflow.executor.parts import divided
+from assetflow.executor.options import RunOptions
 from assetflow.executor.queue import Queue
 from assetflow.executor.tasks import Place, Task
 from assetflow.model.event import Event, StepStarted
@@ -34,17 +36,15 @@ _BAD = frozenset({StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELED})
 class Wave:
     """Carries out tasks: takes ready ones from the queue, decides, hands calls to the back end, records what comes."""
 
-    def __init__(
-        self, tasks: tuple[Task, ...], state: State, ledger: Ledger, *, workers: int, fail_fast: bool, seed: int | None
-    ) -> None:
-        self.tasks = tasks
+    def __init__(self, tasks: tuple[Task, ...], state: State, ledger: Ledger, options: RunOptions) -> None:
+        self.tasks = list(tasks)
         self.state = state
         self.ledger = ledger
-        self.workers = workers
-        self.fail_fast = fail_fast
+        self.workers = 1 if options.executor == "inline" else options.workers
+        self.fail_fast = options.fail_fast
         self.queue = Queue(tasks)
         self.specs = state.universe.graph.specs
-        self._rng = random.Random(seed)
+        self._rng = random.Random(options.seed)
         self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
         self._decisions: dict[int, tuple[Decision, ...]] = {}
         self._attempts: dict[int, int] = {}
@@ -52,7 +52,9 @@ class Wave:
         self._retries: list[tuple[float, int]] = []
         self._running: set[int] = set()
         ledger.wake = lambda: self._outcomes.put(None)
-        self._backend = ThreadBackend(ledger.setting.worker, workers=workers, deliver=self._outcomes.put)
+        self._backend = make_backend(
+            options.executor, ledger.setting.worker, workers=self.workers, deliver=self._outcomes.put
+        )
 
     def run(self) -> None:
         """Run every task to its end."""
@@ -93,6 +95,8 @@ class Wave:
         attempt = self._attempts.get(task.number, 0) + 1
         self._attempts[task.number] = attempt
         if attempt == 1:
+            if task.is_batch:
+                task = self._first_part(task)
             culprit = self._ended_badly_before(task)
             if culprit is not None:
                 self._skip_for(task, culprit)
@@ -121,13 +125,34 @@ class Wave:
         computation = self.state.definitions.computations[task.computation]
         self._backend.submit(call, is_async=computation.is_async)
 
+    def _first_part(self, task: Task) -> Task:
+        """What of a batch goes on under its number; the other parts become tasks of their own."""
+        groups = divided(task, self.state, self._culprit)
+        if len(groups) == 1:
+            return task
+        numbers = [task.number, *range(len(self.tasks), len(self.tasks) + len(groups) - 1)]
+        parts = [task.part(places, number=number) for number, places in zip(numbers, groups, strict=True)]
+        owner = {place: part.number for part in parts for place in part.places}
+        waiting: dict[int, list[int]] = {number: [] for number in numbers}
+        for dependent in self.queue.dependents(task.number):
+            places = self.tasks[dependent].places
+            needed = {owner[up] for place in places for up in self.state.universe.inputs(*place) if up in owner}
+            for number in needed:
+                waiting[number].append(dependent)
+        self.queue.split(task.number, [(part, waiting[part.number]) for part in parts])
+        self.tasks[task.number] = parts[0]
+        self.tasks += parts[1:]
+        return parts[0]
+
     def _ended_badly_before(self, task: Task) -> str | None:
-        """The step of an earlier wave that left this task without an input, if any did."""
-        for place in task.places:
-            for upstream in self.state.universe.inputs(*place):
-                result = self.ledger.ended.get(upstream)
-                if result is not None and result.status in _BAD:
-                    return result.caused_by or show(result.asset, result.partition)
+        """The step that left this task without an input, if any did and the queue let it come to its turn."""
+        return next((found for place in task.places if (found := self._culprit(place)) is not None), None)
+
+    def _culprit(self, place: Place) -> str | None:
+        for upstream in self.state.universe.inputs(*place):
+            result = self.ledger.ended.get(upstream)
+            if result is not None and result.status in _BAD:
+                return result.caused_by or show(result.asset, result.partition)
         return None
 
     # --- ends ------------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def carry_out(
         max_partitions=settings.max_partitions,
         replan=lambda: plan_again(project, planned),
     )
-    options = RunOptions(workers=workers, fail_fast=fail_fast, subscribers=subscribers)
+    options = RunOptions(workers=workers, executor=settings.executor, fail_fast=fail_fast, subscribers=subscribers)
     with capture.installed():
         try:
             result = Run(planned.plan, setting, options, _started(planned, run_id, to_text(now), parent_run)).execute()

@@ -1,0 +1,18 @@
+"""How a run is carried out, apart from what it carries out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assetflow.executor.subscribers import Subscriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Steps at once, the back end by name, whether a failure cancels the rest, and the seed of jitter."""
+
+    workers: int = 4
+    executor: str = "thread"
+    fail_fast: bool = False
+    seed: int | None = None
+    subscribers: tuple[Subscriber, ...] = ()
