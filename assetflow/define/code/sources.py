@@ -46,7 +46,7 @@ class Sources:
         symbols = self._cache.symbols(os.path.abspath(file)) if file.endswith((".py", ".pyw")) else None
         if symbols is not None:
             source = Source(self.origins.shown(file), symbols)
-        else:
+        elif file != "<string>":  # the name of everything compiled from text, so it stands for no text in particular
             lines = linecache.getlines(file)
             if lines:
                 source = Source(module, read_symbols("".join(lines)))
