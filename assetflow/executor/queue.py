@@ -27,10 +27,13 @@ _GOOD = frozenset({StepStatus.MATERIALIZED, StepStatus.REUSED, StepStatus.UNCHAN
 
 
 class Queue:
-    """Ready tasks by priority (larger first), then in plan order; dependents wait until every upstream ended well."""
+    """Ready tasks by priority (larger first), then in plan order; dependents wait until every upstream ended well.
+
+    A batch is ready when every upstream has ended, however: which of its partitions lack an input shows at its turn.
+    """
 
     def __init__(self, tasks: Sequence[Task]) -> None:
-        self._tasks = tasks
+        self._tasks = list(tasks)
         self._status = [StepStatus.PENDING] * len(tasks)
         self._waiting = [len(task.waits_for) for task in tasks]
         self._dependents: list[list[int]] = [[] for _ in tasks]
@@ -73,11 +76,32 @@ class Queue:
         self._open -= 1
         if status in _GOOD:
             for dependent in self._dependents[number]:
-                self._waiting[dependent] -= 1
-                if not self._waiting[dependent] and self._status[dependent] is StepStatus.PENDING:
-                    heapq.heappush(self._ready, (-self._tasks[dependent].priority, dependent))
+                self._count_down(dependent)
             return []
         return self._skip_dependents(number)
+
+    def dependents(self, number: int) -> tuple[int, ...]:
+        """The tasks that wait for this one, in plan order."""
+        return tuple(self._dependents[number])
+
+    def split(self, number: int, parts: Sequence[tuple[Task, Sequence[int]]]) -> None:
+        """Put parts in the place of a running task, each with the tasks that wait for it.
+
+        The first part keeps the number and runs; the others, numbered after all tasks, are ready.
+        """
+        waiting = self._dependents[number]
+        for dependent in waiting:
+            self._waiting[dependent] += sum(dependent in needed for _, needed in parts) - 1
+        for task, needed in parts:
+            if task.number == number:
+                self._tasks[number], self._dependents[number] = task, list(needed)
+                continue
+            self._tasks.append(task)
+            self._dependents.append(list(needed))
+            self._status.append(StepStatus.PENDING)
+            self._waiting.append(0)
+            self._open += 1
+            heapq.heappush(self._ready, (-task.priority, task.number))
 
     def cancel_pending(self) -> list[int]:
         """End every task that has not started as `canceled`; their numbers in plan order."""
@@ -89,16 +113,23 @@ class Queue:
 
     def _skip_dependents(self, number: int) -> list[int]:
         skipped: list[int] = []
-        stack = list(self._dependents[number])
+        stack = [number]
         while stack:
-            dependent = stack.pop()
-            if self._status[dependent] is not StepStatus.PENDING:
-                continue
-            self._move(dependent, StepStatus.SKIPPED)
-            self._open -= 1
-            skipped.append(dependent)
-            stack.extend(self._dependents[dependent])
+            for dependent in self._dependents[stack.pop()]:
+                if self._tasks[dependent].is_batch:
+                    self._count_down(dependent)
+                elif self._status[dependent] is StepStatus.PENDING:
+                    self._move(dependent, StepStatus.SKIPPED)
+                    self._open -= 1
+                    skipped.append(dependent)
+                    stack.append(dependent)
         return sorted(skipped)
+
+    def _count_down(self, dependent: int) -> None:
+        """One task less to wait for."""
+        self._waiting[dependent] -= 1
+        if not self._waiting[dependent] and self._status[dependent] is StepStatus.PENDING:
+            heapq.heappush(self._ready, (-self._tasks[dependent].priority, dependent))
 
     def _move(self, number: int, status: StepStatus) -> None:
         before = self._status[number]

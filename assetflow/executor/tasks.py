@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from assetflow.model.cause import Cause
 from assetflow.model.plan import Plan
@@ -21,7 +21,7 @@ class Task:
     """One call of a computation: the `places` are the asset partitions wanted of it, `causes` why each is.
 
     `number` is the task's place in execution order, `first_step` the number of its first place's step (the others
-    follow), `waits_for` the numbers of the tasks whose outputs it reads.
+    follow, unless `step_numbers` says otherwise), `waits_for` the numbers of the tasks whose outputs it reads.
     """
 
     number: int
@@ -31,6 +31,7 @@ class Task:
     causes: Mapping[Place, tuple[Cause, ...]]
     priority: int = 0
     waits_for: tuple[int, ...] = ()
+    step_numbers: tuple[int, ...] = ()
 
     @property
     def assets(self) -> tuple[str, ...]:
@@ -47,9 +48,33 @@ class Task:
         """The first of its partitions."""
         return self.places[0][1]
 
+    @property
+    def is_batch(self) -> bool:
+        """Whether it takes several partitions, some of which may fall away before its turn."""
+        return self.places[0][1] != self.places[-1][1]
+
+    @property
+    def partition_count(self) -> int:
+        """How many partitions it takes; 1 for an unpartitioned asset."""
+        return len({partition for _, partition in self.places})
+
     def steps(self) -> Iterator[tuple[int, Place]]:
         """The step number of each place."""
+        if self.step_numbers:
+            return zip(self.step_numbers, self.places, strict=True)
         return enumerate(self.places, start=self.first_step)
+
+    def part(self, places: Sequence[Place], *, number: int | None = None) -> Task:
+        """The same task for some of its places, under a number of its own."""
+        steps = {place: step for step, place in self.steps()}
+        return replace(
+            self,
+            number=self.number if number is None else number,
+            first_step=steps[places[0]],
+            places=tuple(places),
+            causes={place: self.causes[place] for place in places},
+            step_numbers=tuple(steps[place] for place in places),
+        )
 
 
 def build_tasks(
@@ -99,30 +124,51 @@ def _batched(
 ) -> Iterator[tuple[str, dict[Place, tuple[Cause, ...]]]]:
     """One entry per call: partitions of a computation that takes many at once are put together.
 
-    A batch of time partitions has no gap, so that its window is exactly what it covers.
+    A batch asks for the same assets in each of its partitions. One of time partitions has no gap, so that its window
+    is exactly what it covers.
     """
     open_call: dict[Place, tuple[Cause, ...]] = {}
-    open_name, last, count = "", None, 0
-    for (computation, partition), causes in wanted.items():
-        asset = next(iter(causes))[0]
-        size = universe.graph.specs[asset].batch
+    open_name, before = "", tuple[str, ...]()
+    last: Partition = None
+    count = 0
+    for (computation, partition), causes in _by_computation(universe, wanted):
+        assets = tuple(asset for asset, _ in causes)
+        size = universe.graph.specs[assets[0]].batch
         joins = (
             computation == open_name
             and size != 1
             and (not size or count < size)
-            and _follows(universe, asset, last, partition)
+            and assets == before
+            and follows(universe, assets[0], last, partition)
         )
         if not joins:
             if open_call:
                 yield open_name, open_call
             open_call, open_name, count = {}, computation, 0
         open_call.update(causes)
-        last, count = partition, count + 1
+        before, last, count = assets, partition, count + 1
     if open_call:
         yield open_name, open_call
 
 
-def _follows(universe: Universe, asset: str, last: Partition, partition: Partition) -> bool:
+def _by_computation(
+    universe: Universe, wanted: Mapping[tuple[str, Partition], dict[Place, tuple[Cause, ...]]]
+) -> Iterator[tuple[tuple[str, Partition], dict[Place, tuple[Cause, ...]]]]:
+    """The entries; those of a batched computation in the order of its partitions, whichever of its assets wants one."""
+    keys: dict[str, dict[Partition, None]] = {}
+    for computation, partition in wanted:
+        keys.setdefault(computation, {})[partition] = None
+    for computation, partitions in keys.items():
+        asset = next(iter(wanted[(computation, next(iter(partitions)))]))[0]
+        ordered: Iterable[Partition] = partitions
+        if universe.graph.specs[asset].batch != 1:
+            ordered = _ordered(universe, asset, partitions)
+        for partition in ordered:
+            yield (computation, partition), wanted[(computation, partition)]
+
+
+def follows(universe: Universe, asset: str, last: Partition, partition: Partition) -> bool:
+    """Whether a partition may come after another in one batch: for time partitions it has to be the next."""
     definition = universe.definition(asset)
     if not isinstance(definition, TimePartitions) or last is None or partition is None:
         return True
