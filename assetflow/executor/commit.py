@@ -32,7 +32,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What to record together: objects that must be durable first, then the events; then `done` is called."""
+    """What to record together: objects that must be durable first, then the events; then `done` is called, unless that failed."""
 
     events: tuple[Event, ...]
     uris: tuple[str, ...] = ()
@@ -55,6 +55,13 @@ class Committer:
     def put(self, entry: Entry) -> None:
         """Hand over an entry; it is committed after all before it."""
         self._entries.put(entry)
+
+    def flush(self) -> None:
+        """Wait until everything handed over so far is committed; raise what prevented it."""
+        durable = threading.Event()
+        self.put(Entry((), done=durable.set))
+        while not durable.wait(PAUSE):
+            self.check()
 
     def check(self) -> None:
         """Raise what stopped the committer, if anything did."""
@@ -80,7 +87,7 @@ class Committer:
             if self._error is None:
                 self._tick()
             for entry in batch:
-                if entry.done is not None:
+                if entry.done is not None and self._error is None:
                     entry.done()
             if batch and not stopping:
                 self._closing.wait(PAUSE)

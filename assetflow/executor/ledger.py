@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -86,13 +85,6 @@ class Ledger:
             self.audience.announce(events)
             self.wake()
 
-    def flush(self) -> None:
-        """Wait until everything recorded so far is durable; raise what prevented it."""
-        durable = threading.Event()
-        self.committer.put(Entry((), done=durable.set))
-        durable.wait()
-        self.committer.check()
-
     def finished(self, number: int, result: StepResult, *, error: Json | None = None, **more: Any) -> Event:
         """Keep the result of a step and word its event."""
         self.results[number] = result
@@ -104,16 +96,19 @@ class Ledger:
     def all_finished(
         self, task: Task, status: StepStatus, *, attempts: int, seconds: float, **more: Any
     ) -> list[Event]:
-        """The same end for every place of a task; `more` are fields of the result, `failure` its error as JSON."""
+        """The same end for every place of a task; `more` are fields of the result, `failure` its error as JSON.
+
+        The places of a batch share the time it took, and only those of its first partition have the traceback.
+        """
         failure = more.pop("failure", None)
-        return [
-            self.finished(
-                number,
-                replace(step_result(task, place, status, attempts=attempts, seconds=seconds), **more),
-                error=failure,
-            )
-            for number, place in task.steps()
-        ]
+        share = seconds / task.partition_count
+        events: list[Event] = []
+        for number, place in task.steps():
+            if place[1] != task.partition and more.get("traceback"):
+                more["traceback"], failure = None, {**(failure or {}), "traceback": ""}
+            result = replace(step_result(task, place, status, attempts=attempts, seconds=share), **more)
+            events.append(self.finished(number, result, error=failure))
+        return events
 
     def settled(self, task: Task, number: int, decision: Decision) -> tuple[Event, Produced | None]:
         """The end of a place that needs no call: what is published still holds, or an earlier value does again."""
@@ -132,7 +127,8 @@ class Ledger:
         ident, record = self.recorder.materialized(decision, made)
         payload = made.payload
         status = StepStatus.MATERIALIZED if is_new else StepStatus.UNCHANGED
-        result = step_result(task, decision.place, status, attempts=outcome.call.attempt, seconds=outcome.seconds)
+        seconds = outcome.seconds / len(outcome.call.partitions)  # a batch is shared out, so that sums come out right
+        result = step_result(task, decision.place, status, attempts=outcome.call.attempt, seconds=seconds)
         event = self.finished(
             number, _with_payload(result, payload), started_at=outcome.started_at, published=ident,
             order=self.recorder.next_order(), materialization=record,

@@ -63,7 +63,7 @@ class Run:
             )
             if not later or self.setting.replan is None or stopped:
                 return
-            self.ledger.flush()
+            self.ledger.committer.flush()
             plan, basis = self.setting.replan()
 
     def _carry_out(self, plan: Plan, basis: Basis) -> None:

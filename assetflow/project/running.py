@@ -21,6 +21,7 @@ from assetflow.model.event import Event, Observed, RunStarted
 from assetflow.model.keys import materialization_id
 from assetflow.model.plan import Plan
 from assetflow.model.record import Observation, Partition, RunStatus
+from assetflow.project.folder import working_folder
 from assetflow.project.planning import Planned, plan_again
 from assetflow.project.process import new_run_id, this_process
 from assetflow.project.stamp import request_words, stamp_path, stats_of, write_stamp
@@ -86,7 +87,7 @@ def carry_out(
         replan=lambda: plan_again(project, planned),
     )
     options = RunOptions(workers=workers, executor=settings.executor, fail_fast=fail_fast, subscribers=subscribers)
-    with capture.installed():
+    with working_folder(settings.root), capture.installed():
         try:
             result = Run(planned.plan, setting, options, _started(planned, run_id, to_text(now), parent_run)).execute()
         finally:

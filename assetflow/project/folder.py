@@ -1,0 +1,35 @@
+"""The working folder of steps: the project's, whoever runs them from wherever."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+_lock = threading.Lock()
+_inside: list[Path] = []
+_before: list[str] = []
+
+
+@contextlib.contextmanager
+def working_folder(root: Path) -> Iterator[None]:
+    """Work in `root` until the last run of this process is over, then go back.
+
+    The working folder belongs to the process, so of two projects that run at once in one process the first decides;
+    their declared paths are relative to the right project all the same, only `open("x")` in an asset is not.
+    """
+    with _lock:
+        if not _inside:
+            _before.append(os.getcwd())
+            os.chdir(root)
+        _inside.append(root)
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside.remove(root)
+            if not _inside:
+                with contextlib.suppress(OSError):  # the folder may be gone by now
+                    os.chdir(_before.pop())
