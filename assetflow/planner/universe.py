@@ -9,6 +9,7 @@ from assetflow.errors import PartitionError
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.asset import InputSpec
 from assetflow.model.keys import show
+from assetflow.model.mapping import IdentityMapping
 from assetflow.model.partition_definition import PartitionsDefinition
 from assetflow.model.record import Partition
 from assetflow.model.subset import PartitionSubset
@@ -32,6 +33,7 @@ class Universe:
         self._definitions: dict[str, PartitionsDefinition | None] = {}
         self._all: dict[str, PartitionSubset] = {}
         self._constant_inputs: dict[str, tuple[Input, ...] | None] = {}
+        self._same_key: dict[str, tuple[tuple[str, bool], ...] | None] = {}
 
     def definition(self, asset: str) -> PartitionsDefinition | None:
         """The partitions of an asset with dynamic keys known; None for an unpartitioned asset."""
@@ -116,6 +118,12 @@ class Universe:
         constant = self._constant_inputs[asset]
         if constant is not None:
             return constant
+        if asset not in self._same_key:
+            self._same_key[asset] = self._same_key_inputs(asset)
+        same = self._same_key[asset]
+        everything = self.all(asset) if same is not None else None
+        if same is not None and everything is not None and partition in everything:
+            return tuple((upstream, partition if is_keyed else None) for upstream, is_keyed in same)
         by_upstream: dict[str, dict[Partition, None]] = {}
         for edge in self.graph.specs[asset].inputs:
             keys = self.upstream_partitions(asset, edge, partition)
@@ -128,6 +136,25 @@ class Universe:
         if any(self.definition(upstream) is not None for upstream in upstreams):
             return None
         return tuple((upstream, None) for upstream in upstreams)
+
+    def _same_key_inputs(self, asset: str) -> tuple[tuple[str, bool], ...] | None:
+        """The upstreams, and whether each is read by the same key, where no edge does anything else.
+
+        It takes equal definitions, so that a key which is there for the asset is there for every upstream as well.
+        Through the sets of the mappings the answer is the same; for 100,000 partitions they take seconds.
+        """
+        definition = self.definition(asset)
+        if definition is None:
+            return None
+        found: dict[str, bool] = {}
+        for edge in self.graph.specs[asset].inputs:
+            upstream = self.definition(edge.upstream)
+            if upstream is not None and (
+                upstream != definition or type(self.graph.mapping(asset, edge)) is not IdentityMapping
+            ):
+                return None
+            found[edge.upstream] = upstream is not None
+        return tuple(sorted(found.items()))
 
     def check_partition(self, asset: str, partition: str) -> None:
         """Raise the error of an unknown partition when the asset has no such partition now."""

@@ -1,0 +1,68 @@
+"""The short way to the inputs of a partition gives what the mappings give, and nothing where they refuse."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from assetflow.errors import PartitionError
+from assetflow.graph.graph import AssetGraph
+from assetflow.model.asset import AssetKind, AssetSpec, InputSpec
+from assetflow.model.mapping import AllPartitions, PartitionMapping
+from assetflow.model.partitions import DailyPartitions, DynamicPartitions, PartitionsDefinition, StaticPartitions
+from assetflow.planner.universe import Input, Universe
+
+NOW = datetime(2013, 1, 4, 12, tzinfo=UTC)
+DAYS = DailyPartitions("2013-01-01")
+DEFINITIONS = {
+    "static": StaticPartitions(["eu", "us"]),
+    "days": DAYS,
+    "dynamic": DynamicPartitions("files"),
+}
+
+
+def spec(key: str, partitions: PartitionsDefinition | None, *inputs: InputSpec) -> AssetSpec:
+    return AssetSpec(key=key, kind=AssetKind.PYTHON, computation=key, partitions=partitions, inputs=inputs)
+
+
+def universe(*specs: AssetSpec) -> Universe:
+    return Universe(AssetGraph(list(specs)), as_of=NOW, dynamic={"files": ("b", "a")})
+
+
+def by_mappings(found: Universe, asset: str, partition: str) -> tuple[Input, ...]:
+    """The inputs as each edge's mapping tells them, one edge after the other."""
+    places: dict[Input, None] = {}
+    for edge in sorted(found.graph.specs[asset].inputs, key=lambda edge: edge.upstream):
+        keys = found.upstream_partitions(asset, edge, partition)
+        places.update(dict.fromkeys((edge.upstream, key) for key in keys))
+    return tuple(places)
+
+
+@pytest.mark.parametrize("kind", DEFINITIONS)
+@pytest.mark.parametrize("mapping", [None, AllPartitions()])
+def test_inputs_are_what_the_mappings_say(kind: str, mapping: PartitionMapping | None) -> None:
+    definition = DEFINITIONS[kind]
+    found = universe(
+        spec("plain", None), spec("z", definition), spec("b", definition),
+        spec(
+            "t", definition, InputSpec(upstream="z"), InputSpec(upstream="b", mapping=mapping),
+            InputSpec(upstream="plain"),
+        ),
+    )  # fmt: skip
+    everything = found.all("t")
+    assert everything
+    for key in everything:
+        assert found.inputs("t", key) == by_mappings(found, "t", key)
+
+
+def test_upstreams_that_are_cut_otherwise_are_left_to_the_mappings() -> None:
+    found = universe(spec("early", DailyPartitions("2012-12-30")), spec("t", DAYS, InputSpec(upstream="early")))
+    assert found.inputs("t", "2013-01-02") == (("early", "2013-01-02"),)
+
+
+def test_a_key_that_is_not_there_is_refused_or_reads_nothing_as_before() -> None:
+    found = universe(spec("up", DAYS), spec("t", DAYS, InputSpec(upstream="up")))
+    assert found.inputs("t", "2013-01-04") == by_mappings(found, "t", "2013-01-04") == ()
+    with pytest.raises(PartitionError):
+        found.inputs("t", "no day")
