@@ -160,7 +160,12 @@ def query_error(error: duckdb.Error) -> QueryError:
     text = str(error).strip()
     hint = None
     if meant := re.search(r'Did you mean "([^"]+)"', text):
-        hint = f"did you mean `{meant.group(1)}`?"
+        # of `inside.events or main.events` the second is ours to name
+        names = [name.removeprefix("main.") for name in meant.group(1).split(" or ") if not name.startswith("inside.")]
+        hint = f"did you mean `{names[0]}`?" if names else None
+    elif unbound := re.search(r"Values were not provided for the following parameters: (.+)", text):
+        text = f"the query has parameters without a value: {unbound.group(1)}"
+        hint = "give each a value: " + " ".join(f"--param {name}=…" for name in unbound.group(1).split(", "))
     elif candidates := re.search(r"Candidate bindings: (.+)", text):
         names = re.findall(r'"([^"]+)"', candidates.group(1))
         hint = f"columns there: {', '.join(f'`{name}`' for name in names)}" if names else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +16,7 @@ from assetflow.define.definitions import Definitions
 from assetflow.define.modules import ModuleSpace, asset_files
 from assetflow.define.resolve import resolve
 from assetflow.define.settings import Settings
-from assetflow.errors import Problem
+from assetflow.errors import Problem, did_you_mean
 
 
 def load_definitions(settings: Settings, space: ModuleSpace) -> tuple[Definitions, tuple[Problem, ...]]:
@@ -76,7 +78,7 @@ def _run(
         return space.load(path)
     except (Exception, SystemExit) as error:
         del declarations[before:]
-        problems.append(_load_problem(path, error, project))
+        problems.append(_load_problem(path, error, project, space))
         return None
     finally:
         collecting.reset(token)
@@ -93,7 +95,7 @@ def _add_imported(modules: Iterable[ModuleType], declarations: list[Declaration]
                 declarations.append(declaration)
 
 
-def _load_problem(path: Path, error: BaseException, project: Path) -> Problem:
+def _load_problem(path: Path, error: BaseException, project: Path, space: ModuleSpace) -> Problem:
     shown = path.relative_to(project).as_posix() if path.is_relative_to(project) else str(path)
     kind = type(error).__name__
     if isinstance(error, SyntaxError):
@@ -106,7 +108,27 @@ def _load_problem(path: Path, error: BaseException, project: Path) -> Problem:
     for frame in traceback.extract_tb(error.__traceback__):
         if Path(frame.filename) == path:
             line = frame.lineno
-    hint = None
-    if isinstance(error, ModuleNotFoundError):
-        hint = f"install `{error.name}`, or correct the import" if error.name else None
-    return Problem(slug="module", message=f"{kind}: {error}".rstrip(": "), file=shown, line=line, hint=hint)
+    message, hint = _in_words(error, space)
+    return Problem(slug="module", message=f"{kind}: {message}".rstrip(": "), file=shown, line=line, hint=hint)
+
+
+def _in_words(error: BaseException, space: ModuleSpace) -> tuple[str, str | None]:
+    """What the error says, without our own names for the project's modules, and the name that was meant."""
+    text = str(error)
+    match error:
+        case ModuleNotFoundError(name=str(name)):
+            own = [entry.stem for root in space.roots for entry in root.glob("*") if entry.suffix in ("", ".py")]
+            meant = did_you_mean(name, own)
+            return text, f"{meant} Otherwise install `{name}`" if meant else f"install `{name}`, or correct the import"
+        case ImportError(name=str(name), path=str(path)):
+            wanted = re.match(r"cannot import name '(\w+)'", text)
+            module = sys.modules.get(name)
+            if wanted is None or module is None:
+                return text, None
+            file = Path(path)
+            place = file.relative_to(space.project).as_posix() if file.is_relative_to(space.project) else path
+            return f"cannot import `{wanted[1]}` from `{place}`", did_you_mean(wanted[1], vars(module))
+        case AttributeError(name=str(name), obj=ModuleType() as module):
+            return text, did_you_mean(name, dir(module))
+        case _:
+            return text, None

@@ -14,9 +14,10 @@ from itertools import pairwise
 from assetflow.errors import Problem
 from assetflow.graph.adjacency import Adjacency
 from assetflow.graph.cycles import knots
-from assetflow.graph.edge_mapping import mapping_problem
+from assetflow.graph.edge_mapping import edge_mapping, mapping_problem
 from assetflow.graph.nearest import NearestKeys
-from assetflow.model.asset import AssetSpec
+from assetflow.model.asset import AssetSpec, InputSpec
+from assetflow.model.mapping import AllPartitions, IdentityMapping, LastPartition, TimeWindowMapping
 
 _LONG_CYCLE = 30
 
@@ -205,12 +206,41 @@ def _mappings(table: _Table) -> Iterator[Problem]:
                 )
 
 
+def _own_values(table: _Table) -> Iterator[Problem]:
+    """Assets that would need their own value before there is one."""
+    for spec in table.specs:
+        for edge in spec.inputs:
+            if edge.upstream == spec.key and _needs_itself(spec, edge):
+                part = "itself" if spec.partitions is None else "partitions of itself that are not before its own"
+                yield _problem(
+                    "own_value",
+                    f"asset `{spec.key}` reads {part}",
+                    spec,
+                    "for the value that is there now use `context.previous()`"
+                    if spec.partitions is None
+                    else f'read earlier ones: `inputs={{…: Dep("{spec.key}", mapping=TimeWindowMapping(-1, -1))}}`',
+                )
+
+
+def _needs_itself(spec: AssetSpec, edge: InputSpec) -> bool:
+    """Whether some partition certainly waits for itself; what a table or a function says shows when it is planned."""
+    if spec.partitions is None:
+        return True
+    if mapping_problem(spec, edge, spec) is not None:
+        return False  # reported as such
+    mapping = edge_mapping(spec, edge, spec)
+    if isinstance(mapping, TimeWindowMapping):
+        return mapping.start_offset <= 0 <= mapping.end_offset
+    return isinstance(mapping, (IdentityMapping, AllPartitions, LastPartition))
+
+
 _CHECKS: tuple[Callable[[_Table], Iterable[Problem]], ...] = (
     _duplicates,
     _case_clashes,
     _unknown_upstreams,
     _cycles,
     _cycles_through_computations,
+    _own_values,
     _mappings,
 )
 

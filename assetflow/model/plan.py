@@ -192,6 +192,16 @@ class Plan:
                 return group
         raise UnknownPartitionError(f"the plan does not look at partition `{partition}` of `{asset}`")
 
+    def __str__(self) -> str:
+        """The plan as a line per step and one for what is fresh, for `print`."""
+        lines = [
+            f"{'maybe' if step.conditional else 'run'} {step.asset}"
+            f"{'' if step.partitions is None else f' ({step.count} partitions)'}: "
+            f"{'; '.join(cause.describe() for cause in step.causes)}"
+            for step in self.steps
+        ]
+        return "\n".join([*lines, f"{self.work} to run, {self.fresh} fresh"])
+
     def _repr_html_(self) -> str:
         """The plan as a small table, for notebooks."""
         rows = "".join(

@@ -26,7 +26,7 @@ def conform(value: Any, request: LoadRequest) -> Any:
         plain: type = str if wanted.kind is AskedKind.TEXT else bytes
         if isinstance(value, plain):
             return value
-        raise request.mismatch(type(value).__name__)
+        raise request.mismatch(_name_of(value))
     if isinstance(wanted.type, type) and not typing.get_args(wanted.type):
         return _conform_class(value, request, wanted.type)
     origin, arguments = typing.get_origin(wanted.type), typing.get_args(wanted.type)
@@ -43,7 +43,7 @@ def _conform_class(value: Any, request: LoadRequest, wanted: type) -> Any:
     if isinstance(value, wanted):
         return value
     if wanted in _SCALARS:
-        raise request.mismatch(type(value).__name__)
+        raise request.mismatch(_name_of(value))
     return _validated(value, request, wanted)
 
 
@@ -60,9 +60,16 @@ def _validated(value: Any, request: LoadRequest, wanted: Any) -> Any:
 
     try:
         return TypeAdapter(wanted).validate_python(value, strict=not _is_structured(wanted))
-    except (ValidationError, PydanticSchemaGenerationError, PydanticUserError) as error:
-        failure = request.mismatch(type(value).__name__, "Any")
+    except (PydanticSchemaGenerationError, PydanticUserError):
+        # a type that pydantic knows nothing of: what it says of that helps nobody
+        raise request.mismatch(_name_of(value), "Any") from None
+    except ValidationError as error:
+        failure = request.mismatch(_name_of(value), "Any")
         raise type(failure)(f"{failure.message}: {_first_line(error)}", hint=failure.hint) from error
+
+
+def _name_of(value: Any) -> str:
+    return "None" if value is None else type(value).__name__
 
 
 def _is_structured(wanted: Any) -> bool:

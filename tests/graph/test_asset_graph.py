@@ -11,11 +11,22 @@ from hypothesis import strategies as st
 from assetflow.errors import DefinitionError, UnknownAssetError
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.asset import AssetSpec, InputSpec
+from assetflow.model.mapping import TimeWindowMapping
+from assetflow.model.partitions import DailyPartitions
+
+DAYS = DailyPartitions("2024-01-01", "2024-02-01")
+DAY_BEFORE = TimeWindowMapping(-1, -1)
 
 
 def spec(key: str, *upstreams: str, computation: str = "", subsettable: bool = True) -> AssetSpec:
-    inputs = tuple(InputSpec(upstream=upstream) for upstream in upstreams)
-    return AssetSpec(key=key, inputs=inputs, computation=computation, subsettable=subsettable)
+    inputs = tuple(InputSpec(upstream=each, mapping=DAY_BEFORE if each == key else None) for each in upstreams)
+    return AssetSpec(
+        key=key,
+        inputs=inputs,
+        partitions=DAYS if key in upstreams else None,
+        computation=computation,
+        subsettable=subsettable,
+    )
 
 
 @st.composite

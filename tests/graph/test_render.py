@@ -25,16 +25,20 @@ from assetflow.graph.render import (
 )
 from assetflow.graph.render.layout import layered
 from assetflow.model.asset import AssetKind, AssetSpec, InputSpec
+from assetflow.model.mapping import TimeWindowMapping
+from assetflow.model.partitions import DailyPartitions
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = ["a b", 'q"uote', "it's", "<script>alert(1)</script>", "&amp;", "back\\slash", "new\nline", "#35;", "`code`"]
 NASTY += ["end", "subgraph", "東京", "größe", "</script>", "[x](y)", "x" * 120, "\x00\x1b[31m", "]]>", "-->", "%%"]
 
+DAYS = DailyPartitions("2024-01-01", "2024-02-01")
+DAY_BEFORE = TimeWindowMapping(-1, -1)
+
 
 def spec(key: str, *upstreams: str, kind: AssetKind = AssetKind.PYTHON, group: str = "default") -> AssetSpec:
-    return AssetSpec(
-        key=key, kind=kind, group=group, inputs=tuple(InputSpec(upstream=upstream) for upstream in upstreams)
-    )
+    inputs = tuple(InputSpec(upstream=each, mapping=DAY_BEFORE if each == key else None) for each in upstreams)
+    return AssetSpec(key=key, kind=kind, group=group, inputs=inputs, partitions=DAYS if key in upstreams else None)
 
 
 FLIGHTS = AssetGraph(

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from assetflow.errors import Problem
 from assetflow.graph.validate import validate
 from assetflow.model.asset import AssetSpec, InputSpec, Location
+from assetflow.model.mapping import TimeWindowMapping
+from assetflow.model.partitions import DailyPartitions
 
 
 def spec(key: str, *upstreams: str, line: int = 1, computation: str = "", subsettable: bool = True) -> AssetSpec:
@@ -29,8 +31,19 @@ def only(problems: tuple[Problem, ...]) -> Problem:
 
 
 def test_good_definitions_have_no_problems() -> None:
-    assert validate([spec("b", "a"), spec("a"), spec("c", "a", "b", "c")]) == ()
+    assert validate([spec("b", "a"), spec("a"), spec("c", "a", "b")]) == ()
     assert validate([]) == ()
+
+
+def test_an_asset_may_read_its_earlier_partitions_and_nothing_else_of_itself() -> None:
+    days = DailyPartitions("2024-01-01", "2024-02-01")
+
+    def found(partitions: DailyPartitions | None, mapping: TimeWindowMapping | None) -> list[str]:
+        edge = InputSpec(upstream="a", mapping=mapping)
+        return [problem.slug for problem in validate([AssetSpec(key="a", inputs=(edge,), partitions=partitions)])]
+
+    assert found(days, TimeWindowMapping(-1, -1)) == found(days, TimeWindowMapping(-7, -1)) == []
+    assert found(days, TimeWindowMapping(-1, 0)) == found(days, None) == found(None, None) == ["own_value"]
 
 
 def test_a_key_may_be_the_folder_of_another() -> None:
