@@ -9,7 +9,7 @@ import pytest
 from assetflow.errors import PartitionError
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.asset import AssetKind, AssetSpec, InputSpec
-from assetflow.model.mapping import AllPartitions, PartitionMapping
+from assetflow.model.mapping import AllPartitions, IdentityMapping, PartitionMapping
 from assetflow.model.partitions import DailyPartitions, DynamicPartitions, PartitionsDefinition, StaticPartitions
 from assetflow.planner.universe import Input, Universe
 
@@ -40,7 +40,7 @@ def by_mappings(found: Universe, asset: str, partition: str) -> tuple[Input, ...
 
 
 @pytest.mark.parametrize("kind", DEFINITIONS)
-@pytest.mark.parametrize("mapping", [None, AllPartitions()])
+@pytest.mark.parametrize("mapping", [None, IdentityMapping(), AllPartitions()])
 def test_inputs_are_what_the_mappings_say(kind: str, mapping: PartitionMapping | None) -> None:
     definition = DEFINITIONS[kind]
     found = universe(
@@ -56,13 +56,19 @@ def test_inputs_are_what_the_mappings_say(kind: str, mapping: PartitionMapping |
         assert found.inputs("t", key) == by_mappings(found, "t", key)
 
 
-def test_upstreams_that_are_cut_otherwise_are_left_to_the_mappings() -> None:
-    found = universe(spec("early", DailyPartitions("2012-12-30")), spec("t", DAYS, InputSpec(upstream="early")))
-    assert found.inputs("t", "2013-01-02") == (("early", "2013-01-02"),)
+def test_upstreams_that_are_cut_otherwise_are_left_to_the_mapping() -> None:
+    same = IdentityMapping()
+    fewer = universe(
+        spec("few", StaticPartitions(["eu"])),
+        spec("t", StaticPartitions(["eu", "us"]), InputSpec(upstream="few", mapping=same)),
+    )
+    assert fewer.inputs("t", "eu") == (("few", "eu"),)
+    assert fewer.inputs("t", "us") == by_mappings(fewer, "t", "us") == ()
 
 
-def test_a_key_that_is_not_there_is_refused_or_reads_nothing_as_before() -> None:
-    found = universe(spec("up", DAYS), spec("t", DAYS, InputSpec(upstream="up")))
+def test_a_key_that_is_not_there_is_refused_or_reads_nothing() -> None:
+    found = universe(spec("up", DAYS), spec("t", DAYS, InputSpec(upstream="up", mapping=IdentityMapping())))
+    assert found.inputs("t", "2013-01-03") == (("up", "2013-01-03"),)
     assert found.inputs("t", "2013-01-04") == by_mappings(found, "t", "2013-01-04") == ()
     with pytest.raises(PartitionError):
         found.inputs("t", "no day")
