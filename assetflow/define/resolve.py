@@ -18,10 +18,17 @@ from assetflow.define.annotations import (
 )
 from assetflow.define.declare import Declaration, Dep, Output, SourceAsset, declaration_of
 from assetflow.define.definitions import Computation, Definitions, Parameter, Role
+from assetflow.define.partition_options import (
+    added_names,
+    added_problems,
+    batch_size,
+    dynamic_names,
+    option_problems,
+    own_history_problems,
+)
 from assetflow.errors import AssetflowError, Problem, did_you_mean
 from assetflow.model.asset import AssetKind, AssetSpec, Compute, InputSpec, Location
 from assetflow.model.keys import key_problem
-from assetflow.model.listed_partitions import DynamicPartitions
 from assetflow.model.mapping import PartitionMapping, as_mapping
 from assetflow.model.partitions import PartitionsDefinition
 from assetflow.model.policy import FreshnessPolicy, RetryPolicy
@@ -41,6 +48,7 @@ def resolve(
     """
     listed = list(declarations)
     known = {output.key for declaration in listed for output in declaration.outputs if isinstance(output.key, str)}
+    dynamic = dynamic_names(listed)
     problems: list[Problem] = []
     specs: list[AssetSpec] = []
     computations: dict[str, Computation] = {}
@@ -48,6 +56,8 @@ def resolve(
     for declaration in listed:
         reader = _Reader(declaration, known, project, roots)
         made, computation = reader.read()
+        for problem in added_problems(declaration.options, dynamic):
+            reader.problem(*problem)
         problems.extend(reader.problems)
         specs.extend(made)
         if computation is not None:
@@ -102,6 +112,8 @@ class _Reader:
         explicit = self._explicit_inputs()
         parameters, inputs = self._parameters(declaration.fn, explicit)
         inputs += self._deps({edge.upstream for edge in inputs})
+        for found in own_history_problems(declaration, {edge.upstream for edge in inputs}):
+            self.problem(*found)
         fn = functools.partial(declaration.fn, **declaration.bound) if declaration.bound else declaration.fn
         is_async = inspect.iscoroutinefunction(inspect.unwrap(declaration.fn))
         computation = Computation(
@@ -244,27 +256,12 @@ class _Reader:
             self.problem("code_version", f"code_version= is {options.code_version!r}", "use text that is not empty")
         if not isinstance(options.priority, int):
             self.problem("priority", f"priority= is {options.priority!r}", "use a whole number; larger runs earlier")
-        self._check_batch()
+        for found in option_problems(options):
+            self.problem(*found)
         for output in self.declaration.outputs:
             freshness = output.options.get("freshness", options.freshness)
             if freshness is not None and not isinstance(freshness, FreshnessPolicy):
                 self.problem("freshness", f"freshness= is {freshness!r}", "use FreshnessPolicy(max_age=timedelta(...))")
-
-    def _check_batch(self) -> None:
-        batch, limit = self.options.batch, self.options.max_partitions
-        if batch is not None and not isinstance(batch, bool) and (not isinstance(batch, int) or batch < 1):
-            self.problem("batch", f"batch= is {batch!r}", "use True, or the most partitions one call takes")
-        elif batch and self.options.partitions is None:
-            self.problem("batch", "batch= is for partitioned assets", "add partitions=, or leave batch= out")
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-            self.problem("max_partitions", f"max_partitions= is {limit!r}", "use a whole number from 1")
-        try:
-            _names(self.options.adds_partitions)
-        except TypeError:
-            self.problem(
-                "adds_partitions", f"adds_partitions= is {self.options.adds_partitions!r}",
-                'use a list of names of dynamic partitions, for example ["files"]',
-            )  # fmt: skip
 
     def _check_source(self) -> None:
         source = self.declaration.source
@@ -302,8 +299,8 @@ class _Reader:
             pure=options.pure,
             side_effect=options.side_effect,
             unordered=bool(own.get("unordered", options.unordered)),
-            batch=_batch_size(options.batch),
-            adds_partitions=_names(options.adds_partitions),
+            batch=batch_size(options.batch),
+            adds_partitions=added_names(options.adds_partitions),
             max_partitions=options.max_partitions,
             metadata=tuple(
                 sorted((str(k), str(v)) for k, v in {**options.metadata, **own.get("metadata", {})}.items())
@@ -337,19 +334,6 @@ def _default(found: FunctionParameter) -> Any:
 
 def _as_tags(tags: Any) -> Mapping[str, str]:
     return dict(tags) if isinstance(tags, Mapping) else dict.fromkeys(tags, "")
-
-
-def _batch_size(batch: Any) -> int:
-    return 0 if batch is True else batch or 1
-
-
-def _names(given: Any) -> tuple[str, ...]:
-    """Names of dynamic partitions, from texts and definitions; TypeError for anything else."""
-    items = (given,) if isinstance(given, (str, DynamicPartitions)) else given
-    names = [item.name if isinstance(item, DynamicPartitions) else item for item in items]
-    if not all(isinstance(name, str) for name in names):
-        raise TypeError(given)
-    return tuple(names)
 
 
 def _retry(retry: Any) -> RetryPolicy | None:

@@ -86,7 +86,10 @@ class Context:
         self._changes: dict[str, tuple[bool, tuple[str, ...]]] = {}
 
     def previous(self, as_type: Any = None) -> Any:
-        """The value that is published for this asset partition now, loaded as `as_type`; None when there is none."""
+        """The value that is published for this asset partition now, loaded as `as_type`; None when there is none.
+
+        For a batch it is a dict by partition key of the values there are.
+        """
         return None if self._previous is None else self._previous(as_type)
 
     def add_metadata(self, metadata: Mapping[str, Any] | None = None, /, **more: Any) -> None:
@@ -120,7 +123,15 @@ class Context:
         self._change(name, keys, replace=False)
 
     def set_partitions(self, name: str, keys: Iterable[str]) -> None:
-        """Make these, in this order, the keys of dynamic partitions; keys that are not among them are removed."""
+        """Make these, in this order, the keys of dynamic partitions; keys that are not among them are removed.
+
+        Only an asset without partitions may say so: one partition knows nothing of the keys that another one adds.
+        """
+        if self.partitions:
+            raise UsageError(
+                f"`{self.asset}` is partitioned, so that setting `{name}` would remove what its other partitions add",
+                hint="use context.add_partitions, or set them in an asset without partitions",
+            )
         self._change(name, keys, replace=True)
 
     def _change(self, name: str, keys: Iterable[str], *, replace: bool) -> None:
@@ -129,6 +140,8 @@ class Context:
                 f"`{self.asset}` adds to dynamic partitions `{name}`, which it does not declare",
                 hint=f'declare it: @asset(adds_partitions=["{name}"])',
             )
+        if isinstance(keys, (str, bytes)):
+            raise UsageError(f"`{self.asset}`: the keys for `{name}` are the single text {keys!r}", hint="use a list")
         before, earlier = self._changes.get(name, (False, ()))
         listed = tuple(keys) if replace else (*earlier, *keys)
         self._changes[name] = (before or replace, tuple(dict.fromkeys(listed)))

@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import json
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from assetflow.model.clock import Clock, to_text
 from assetflow.model.event import Json
 from assetflow.model.keys import show
 from assetflow.model.record import Partition, StepStatus
-from assetflow.store import LocalStore, StoredObject, read_file, split_partitions
+from assetflow.store import LocalStore, StoredObject, read_file, read_partitions, split_partitions
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -129,7 +129,10 @@ class Worker:
             return source.source.load()
         if not item.items and not item.several:
             return None  # the first partition of a self-dependency: there is none before it
-        if source is not None:
+        if source is not None and item.several:
+            parts = [(part.partition or "", [self.project / file for file in part.files or ()]) for part in item.items]
+            value = read_partitions(parts, wanted, partition_column=item.partition_column)
+        elif source is not None:
             files = [self.project / file for part in item.items for file in part.files or ()]
             value = read_file(files[0] if len(files) == 1 else files, wanted)
         elif item.several:
@@ -141,10 +144,13 @@ class Worker:
         return _only_columns(value, item.columns)
 
     def _previous(self, call: Call) -> Callable[[Any], Any] | None:
-        if call.previous is None:
+        stored = {partition: StoredObject.from_json(payload) for partition, payload in call.previous.items()}
+        if call.batch:
+            return lambda as_type: {partition: self.store.load(obj, as_type) for partition, obj in stored.items()}
+        if not stored:
             return None
-        stored = StoredObject.from_json(call.previous)
-        return lambda as_type: self.store.load(stored, as_type)
+        (obj,) = stored.values()
+        return lambda as_type: self.store.load(obj, as_type)
 
     # --- out -------------------------------------------------------------------------------------------------
 
@@ -162,24 +168,40 @@ class Worker:
             if isinstance(output, Unchanged):
                 made.update(((asset, partition), output) for partition in partitions)
                 continue
-            shown = _plain_json(metadata)
-            for partition, part in _by_partition(call, asset, partitions, output):
-                stored = self.store.write(
-                    part, asset=asset, partition=partition, unordered=asset in call.unordered, durable=False
-                )
-                payload = stored.to_json()
-                if data_version is not None:
-                    payload["data_version"] = f"u1:{data_version}"
-                made[(asset, partition)] = Made(payload=payload, metadata=shown)
+            whole = Result(output, metadata, data_version)
+            for partition, part in _by_partition(call, asset, partitions, whole):
+                place = (asset, partition)
+                made[place] = part if isinstance(part, Unchanged) else self._write_one(call, place, part)
         return made
+
+    def _write_one(self, call: Call, place: Place, result: Result[Any]) -> Made:
+        asset, partition = place
+        stored = self.store.write(
+            result.value, asset=asset, partition=partition, unordered=asset in call.unordered, durable=False
+        )
+        payload = stored.to_json()
+        if result.data_version is not None:
+            payload["data_version"] = f"u1:{result.data_version}"
+        return Made(payload=payload, metadata=_plain_json(result.metadata))
 
 
 def _by_partition(
-    call: Call, asset: str, partitions: Sequence[Partition], value: Any
-) -> Iterable[tuple[Partition, Any]]:
+    call: Call, asset: str, partitions: Sequence[Partition], whole: Result[Any]
+) -> Iterator[tuple[Partition, Result[Any] | Unchanged]]:
+    """What each partition gets; a value of a batch may be a Result or Unchanged of its own, with the batch's facts."""
     if not call.batch:
-        return ((partitions[0], value),)
-    return split_partitions(value, [key for key in partitions if key is not None], who=f"`{asset}`")
+        yield partitions[0], whole
+        return
+    keys = [key for key in partitions if key is not None]
+    for key, part in split_partitions(whole.value, keys, who=f"`{asset}`"):
+        match part:
+            case Unchanged():
+                yield key, part
+            case Result():
+                facts = {**whole.metadata, **part.metadata}
+                yield key, Result(part.value, facts, part.data_version or whole.data_version)
+            case _:
+                yield key, Result(part, whole.metadata, whole.data_version)
 
 
 class _Attempt:

@@ -38,7 +38,10 @@ class InputCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One attempt of one computation for the asset partitions `places`; a `batch` takes several partitions at once."""
+    """One attempt of one computation for the asset partitions `places`; a `batch` takes several partitions at once.
+
+    `previous` are the stored objects that are published now, by partition; empty where nobody can ask for them.
+    """
 
     run_id: str
     task: int
@@ -51,7 +54,7 @@ class Call:
     unordered: frozenset[str] = frozenset()
     batch: bool = False
     adds_partitions: tuple[str, ...] = ()
-    previous: Json | None = None
+    previous: Mapping[Partition, Json] = field(default_factory=dict)
     window: tuple[Any, Any] | None = None
 
     @property

@@ -127,7 +127,7 @@ class State:
         ):
             return Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges, current=record)
         spec = self.universe.graph.specs[asset]
-        if spec.side_effect or not (spec.inputs or spec.pure):
+        if spec.side_effect or spec.adds_partitions or not (spec.inputs or spec.pure):
             return decision
         earlier = self.basis.snapshot.reusable(asset, partition, *key)
         if earlier is not None and self.exists(earlier.uri) and not self._is_too_old(spec, partition, earlier):
@@ -169,7 +169,7 @@ class State:
         """The description of one attempt at some places, with everything a worker needs to find its inputs."""
         computation = self.definitions.computations[task.computation]
         specs = self.universe.graph.specs
-        asset, partition = places[0]
+        asset = places[0][0]
         spec = specs[asset]
         is_batch = spec.batch != 1
         partitions = tuple(dict.fromkeys(key for _, key in places))
@@ -180,6 +180,7 @@ class State:
             if parameter.role is Role.INPUT
         )
         config = self.config[task.computation]
+        has_context = any(parameter.role is Role.CONTEXT for parameter in computation.parameters)
         return Call(
             run_id=run_id,
             task=task.number,
@@ -192,9 +193,13 @@ class State:
             unordered=frozenset(key for key, _ in places if specs[key].unordered),
             batch=is_batch,
             adds_partitions=spec.adds_partitions,
-            previous=None if is_batch else self.published(asset, partition),
+            previous=self._previous(asset, partitions) if has_context else {},
             window=self._window(asset, partitions),
         )
+
+    def _previous(self, asset: str, partitions: tuple[Partition, ...]) -> dict[Partition, Json]:
+        found = ((partition, self.published(asset, partition)) for partition in partitions)
+        return {partition: payload for partition, payload in found if payload is not None}
 
     def _window(self, asset: str, partitions: tuple[Partition, ...]) -> tuple[datetime, datetime] | None:
         """From the start of the first to the end of the last partition, for time partitions."""
@@ -209,7 +214,7 @@ class State:
     ) -> InputCall:
         keys = self.universe.upstream_of_all(asset, edge, partitions)
         is_partitioned = self.universe.definition(edge.upstream) is not None
-        one = not is_batch and self._is_single(asset, edge) and edge.partition_column is None
+        one = self._is_single(asset, edge, is_batch=is_batch) and edge.partition_column is None
         several = is_partitioned and not one  # however many there are today: an input keeps its shape
         return InputCall(
             param=parameter.name,
@@ -232,20 +237,26 @@ class State:
         assert isinstance(files, (list, tuple))
         return InputItem(partition=partition, files=tuple(str(file) for file in files))
 
-    def _is_single(self, asset: str, edge: InputSpec) -> bool:
-        """Whether one value comes through the edge by its nature, so that the value itself is passed on."""
+    def _is_single(self, asset: str, edge: InputSpec, *, is_batch: bool) -> bool:
+        """Whether one value comes through the edge by its nature, so that the value itself is passed on.
+
+        The partitions of a batch read one each, and those may be many; what all of them read stays one.
+        """
         upstream = self.universe.definition(edge.upstream)
         if upstream is None:
             return True
         mapping = self.universe.graph.mapping(asset, edge)
-        if isinstance(mapping, (IdentityMapping, LastPartition)):
+        if isinstance(mapping, LastPartition):
             return True
         if isinstance(mapping, SpecificPartitions):
             return len(mapping.keys) == 1
-        return (
-            isinstance(mapping, TimeWindowMapping)
-            and mapping.start_offset == mapping.end_offset
-            and upstream == self.universe.definition(asset)
+        return not is_batch and (
+            isinstance(mapping, IdentityMapping)
+            or (
+                isinstance(mapping, TimeWindowMapping)
+                and mapping.start_offset == mapping.end_offset
+                and upstream == self.universe.definition(asset)
+            )
         )
 
 

@@ -101,7 +101,7 @@ class Recorder:
                     run_id=self.run_id,
                     step=task.first_step,
                     asset=task.asset,
-                    partition=task.partition,
+                    partition=None if outcome.call.batch else task.partition,
                     event_type=event_type,
                     key=key,
                     payload=json.loads(json.dumps(payload, default=str)),

@@ -1,6 +1,6 @@
 """Immutable objects: where values are kept, how they are hashed, written and read back by type."""
 
-from assetflow.store.external import hash_file, hash_files, read_file
+from assetflow.store.external import hash_file, hash_files, read_file, read_partitions
 from assetflow.store.objects import LocalStore
 from assetflow.store.split import split_partitions
 from assetflow.store.stored import StoredObject
@@ -12,6 +12,7 @@ __all__ = [
     "hash_file",
     "hash_files",
     "read_file",
+    "read_partitions",
     "remove_abandoned",
     "remove_object",
     "split_partitions",

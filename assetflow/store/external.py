@@ -65,6 +65,33 @@ def read_file(
     return _read_whole(paths[0], request)
 
 
+def read_partitions(
+    parts: Sequence[tuple[str, Sequence[Path]]], as_type: object = None, *, partition_column: str | None = None
+) -> Any:
+    """Read the files of several partitions, given as (partition key, files) in partition order.
+
+    A frame type receives the union of all rows, with the key of each in `partition_column` when that is named;
+    `dict[str, T]` one value per key, `list[T]` the values in order; None a dictionary of paths.
+    """
+    items = (dict, None) if as_type is None else partition_items(as_type)
+    if items is not None:
+        collection, item = items
+        values = {key: read_file(files[0] if len(files) == 1 else files, item) for key, files in parts}
+        return values if collection is dict else list(values.values())
+    paths = [path for _, files in parts for path in files]
+    wanted = asked(as_type)
+    if partition_column is None or wanted.kind not in FRAME_KINDS:
+        return read_file(paths, as_type)
+    # imported here: polars is heavy, and not every project reads tables
+    import polars as pl
+
+    frames = [
+        read_file(list(files), pl.LazyFrame).with_columns(pl.lit(key).alias(partition_column)) for key, files in parts
+    ]
+    request = LoadRequest(path=paths[0], who=f"{len(paths)} files", format=_format(paths), asked=wanted)
+    return table_as(pl.concat(frames, how="vertical"), request)
+
+
 def hash_file(path: Path) -> str:
     """The data version `f1:…` of a file's content; the name does not count.
 

@@ -12,11 +12,10 @@ PARTITION_COLUMN = "partition"
 
 
 def split_partitions(value: Any, keys: Sequence[str], *, who: str) -> Iterator[tuple[str, Any]]:
-    """The value of each partition, in the order of `keys`: from a dict by key, or a polars frame with a column
-    `partition`.
+    """The value of each partition, in the order of `keys`: from a dict by key, or a frame with a column `partition`.
 
-    A frame may lack rows of a partition, which then is an empty table; a dict must have every key. FormatError for
-    keys that were not asked for.
+    A frame (polars, arrow, pandas or a DuckDB relation) may lack rows of a partition, which then is an empty table; a
+    dict must have every key. FormatError for keys that were not asked for.
     """
     if isinstance(value, Mapping):
         _check_keys(value, keys, who)
@@ -26,21 +25,41 @@ def split_partitions(value: Any, keys: Sequence[str], *, who: str) -> Iterator[t
                 f"{who} returned no value for partition {absent[0]!r}", hint="return a dict with every key asked for"
             )
         return ((key, value[key]) for key in keys)
-    if type(value).__module__.split(".")[0] == "polars" and hasattr(value, "lazy"):
-        return _split_frame(value, keys, who)
-    raise FormatError(
-        f"{who} is a batch and returned a {type(value).__name__}",
-        hint=f"return a dict by partition key, or a polars frame with a column `{PARTITION_COLUMN}`",
-    )
+    frame = _as_polars(value)
+    if frame is None:
+        raise FormatError(
+            f"{who} is a batch and returned a {type(value).__name__}",
+            hint=f"return a dict by partition key, or a frame with a column `{PARTITION_COLUMN}`",
+        )
+    return _split_frame(frame, keys, who)
 
 
-def _split_frame(value: Any, keys: Sequence[str], who: str) -> Iterator[tuple[str, Any]]:
-    frame = value.collect() if hasattr(value, "collect") else value
+def _as_polars(value: Any) -> Any:
+    """The frame as a polars one, whatever library it comes from; None for what is no frame."""
+    library = type(value).__module__.split(".")[0].lstrip("_")
+    if library == "polars" and hasattr(value, "lazy"):
+        return value.lazy().collect()
+    if library == "duckdb" and hasattr(value, "pl"):
+        return value.pl()
+    if (library == "pandas" and hasattr(value, "iloc")) or (library == "pyarrow" and hasattr(value, "column_names")):
+        import polars as pl  # heavy, and needed only for such a frame
+
+        return pl.DataFrame(value)
+    return None
+
+
+def _split_frame(frame: Any, keys: Sequence[str], who: str) -> Iterator[tuple[str, Any]]:
     if PARTITION_COLUMN not in frame.columns:
         raise FormatError(
             f"{who} is a batch, and its frame has no column `{PARTITION_COLUMN}`",
             hint=did_you_mean(PARTITION_COLUMN, frame.columns)
             or "add one with the partition key of each row, or return a dict by key",
+        )
+    nulls = frame[PARTITION_COLUMN].null_count()
+    if nulls:
+        raise FormatError(
+            f"{who} returned {nulls:,} rows without a partition key in `{PARTITION_COLUMN}`",
+            hint="give each row the key of its partition, or leave the row out",
         )
     parts = frame.partition_by(PARTITION_COLUMN, as_dict=True, include_key=False, maintain_order=True)
     by_key = {str(name): part for (name,), part in parts.items()}
