@@ -9,7 +9,7 @@ from assetflow.errors import PartitionError
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.asset import InputSpec
 from assetflow.model.keys import show
-from assetflow.model.mapping import IdentityMapping
+from assetflow.model.mapping import IdentityMapping, PartitionMapping, TimeWindowMapping
 from assetflow.model.partition_definition import PartitionsDefinition
 from assetflow.model.record import Partition
 from assetflow.model.subset import PartitionSubset
@@ -149,9 +149,7 @@ class Universe:
         found: dict[str, bool] = {}
         for edge in self.graph.specs[asset].inputs:
             upstream = self.definition(edge.upstream)
-            if upstream is not None and (
-                upstream != definition or type(self.graph.mapping(asset, edge)) is not IdentityMapping
-            ):
+            if upstream is not None and (upstream != definition or not _keeps_keys(self.graph.mapping(asset, edge))):
                 return None
             found[edge.upstream] = upstream is not None
         return tuple(sorted(found.items()))
@@ -162,3 +160,13 @@ class Universe:
         if definition is None:
             raise PartitionError(f"`{asset}` has no partitions, so `{show(asset, partition)}` names nothing")
         definition.subset((partition,), as_of=self.as_of)
+
+
+def _keeps_keys(mapping: PartitionMapping) -> bool:
+    """Whether a mapping between equal definitions leads from each key to itself.
+
+    Of one definition no two windows overlap, so that an overlap without offset is the window itself.
+    """
+    if type(mapping) is TimeWindowMapping:
+        return mapping.start_offset == 0 and mapping.end_offset == 0
+    return type(mapping) is IdentityMapping

@@ -9,8 +9,17 @@ import pytest
 from assetflow.errors import PartitionError
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.asset import AssetKind, AssetSpec, InputSpec
-from assetflow.model.mapping import AllPartitions, IdentityMapping, PartitionMapping
-from assetflow.model.partitions import DailyPartitions, DynamicPartitions, PartitionsDefinition, StaticPartitions
+from assetflow.model.mapping import AllPartitions, IdentityMapping, PartitionMapping, TimeWindowMapping
+from assetflow.model.partitions import (
+    CronPartitions,
+    DailyPartitions,
+    DynamicPartitions,
+    HourlyPartitions,
+    MonthlyPartitions,
+    PartitionsDefinition,
+    StaticPartitions,
+    WeeklyPartitions,
+)
 from assetflow.planner.universe import Input, Universe
 
 NOW = datetime(2013, 1, 4, 12, tzinfo=UTC)
@@ -72,3 +81,31 @@ def test_a_key_that_is_not_there_is_refused_or_reads_nothing() -> None:
     assert found.inputs("t", "2013-01-04") == by_mappings(found, "t", "2013-01-04") == ()
     with pytest.raises(PartitionError):
         found.inputs("t", "no day")
+
+
+TIMED = (
+    HourlyPartitions("2023-11-04", "2023-11-07", tz="America/New_York"),
+    HourlyPartitions("2023-03-11", "2023-03-14", tz="America/New_York"),
+    DailyPartitions("2023-03-10", "2023-03-15", tz="America/New_York", hour_offset=2, minute_offset=30),
+    DailyPartitions("2023-01-01", "2023-01-20", exclude=("0 0 * * 6", "0 0 * * 0")),
+    WeeklyPartitions("2023-01-01", "2023-04-01", tz="Europe/Berlin", day_offset=1),
+    MonthlyPartitions("2023-01-01", "2024-01-01", tz="Australia/Lord_Howe"),
+    CronPartitions("0 */6 * * *", "2023-11-04", "2023-11-07", tz="America/New_York"),
+    CronPartitions("30 2 * * *", "2023-03-10", "2023-03-15", tz="America/New_York"),
+)
+
+
+@pytest.mark.parametrize("definition", TIMED, ids=lambda definition: definition.describe())
+@pytest.mark.parametrize("mapping", [None, TimeWindowMapping(start_offset=-1, end_offset=-1)])
+def test_windows_of_one_definition_read_what_the_mapping_says(
+    definition: PartitionsDefinition, mapping: PartitionMapping | None
+) -> None:
+    edge = InputSpec(upstream="up", mapping=mapping)
+    found = Universe(
+        AssetGraph([spec("up", definition), spec("t", definition, edge)]),
+        as_of=datetime(2026, 1, 1, tzinfo=UTC), dynamic={},
+    )  # fmt: skip
+    everything = found.all("t")
+    assert everything
+    for key in everything:
+        assert found.inputs("t", key) == by_mappings(found, "t", key)
