@@ -91,7 +91,7 @@ class Display:
         """Take in one event, in order, on the run's own thread."""
         match event:
             case StepStarted():
-                progress = self.assets[event.asset]
+                progress = self._progress(event)
                 now = time.monotonic()
                 progress.running[event.partition] = now
                 progress.first_start = progress.first_start or now
@@ -113,7 +113,7 @@ class Display:
         self._talk(f"{self.screen.talk_style('note:', 'cyan')} {text}")
 
     def _finished(self, event: StepFinished) -> None:
-        progress = self.assets[event.asset]
+        progress = self._progress(event)
         began = progress.running.pop(event.partition, None) is not None
         progress.ended += 1
         progress.by_status[event.status] += 1
@@ -135,6 +135,18 @@ class Display:
             elif self._live is None and time.monotonic() - self._spoke > _SILENCE:
                 count = f"{progress.ended:,} of {progress.planned:,} partitions"
                 self._line(self._step("running", event.asset, None, count))
+
+    def _progress(self, event: StepStarted | StepFinished) -> AssetProgress:
+        """Where the step's asset stands; one that the plan did not name works on partitions added during the run."""
+        progress = self.assets.get(event.asset)
+        if progress is None:
+            progress = self.assets[event.asset] = AssetProgress(planned=0)
+        known = progress.ended + len(progress.running)
+        if isinstance(event, StepStarted) and event.attempt == 1 and known == progress.planned:
+            progress.planned += 1
+            self.planned += 1
+            progress.told = False
+        return progress
 
     def _each(self, progress: AssetProgress) -> bool:
         """Whether every step of the asset has a line of its own."""

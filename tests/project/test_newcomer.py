@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,45 @@ def test_the_nearest_view_is_one_of_the_documented_ones(tmp_path: Path) -> None:
 def test_a_plan_prints_as_a_line_per_step(tmp_path: Path) -> None:
     project = project_of(tmp_path, f"{DAYS}\n@af.asset(partitions=DAYS)\ndef day() -> int:\n    return 1\n")
     assert str(project.plan()) == "run day (3 partitions): never materialized\n3 to run, 0 fresh"
+
+
+# --- on the screen ---------------------------------------------------------------------------------------------------
+
+
+def command(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "assetflow", *arguments],
+        cwd=root, text=True, encoding="utf-8", capture_output=True, timeout=120, check=True,
+    )  # fmt: skip
+
+
+def test_partitions_added_during_a_run_have_their_line(tmp_path: Path) -> None:
+    source = """
+FILES = af.DynamicPartitions("files")
+
+@af.asset(adds_partitions=["files"])
+def listing(context: af.Context) -> int:
+    context.set_partitions("files", ["a", "b"])
+    return 2
+
+@af.asset(partitions=FILES, deps=[listing])
+def parsed(context: af.Context) -> str | None:
+    return context.partition
+"""
+    project_of(tmp_path, source).close()
+    done = command(tmp_path, "materialize")
+    first, second = done.stdout.splitlines()[:2]
+    assert first.split()[:2] == ["materialized", "listing"]
+    assert second.split()[:4] == ["materialized", "parsed", "2", "partitions"]
+    assert "note:" not in done.stderr
+
+
+def test_a_query_that_made_a_damaged_catalog_anew_says_so(tmp_path: Path) -> None:
+    project = project_of(tmp_path, "@af.asset\ndef one() -> int:\n    return 1\n")
+    project.materialize()
+    project.close()
+    (tmp_path / "catalog" / "catalog.duckdb").write_text("rubbish", "utf-8")
+    done = command(tmp_path, "query", "select asset from steps", "--format", "csv")
+    assert done.stdout.split() == ["asset", "one"]
+    assert "was damaged" in done.stderr
+    assert "nothing is lost" in done.stderr

@@ -91,7 +91,8 @@ def _values(params: tuple[str, ...]) -> dict[str, Any]:
 def _sync(session: Session, project: Project) -> None:
     """The catalog shows the definitions as they are; where they are broken, it answers with those before."""
     try:
-        project.sync_catalog()
+        for notice in project.sync_catalog().notices:
+            session.screen.note(notice.message)
     except DefinitionError as error:
         head = error.message.splitlines()[0]
         session.screen.note(f"{head} (`assetflow validate`); the view `assets` shows what was there before")
