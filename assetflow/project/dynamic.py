@@ -45,7 +45,8 @@ def change_keys(
     if absent:
         raise UnknownPartitionError(
             f"dynamic partitions `{name}` have no key {absent[0]!r}",
-            hint=did_you_mean(absent[0], before) or f"`assetflow partitions list {name}` shows them",
+            hint=did_you_mean(absent[0], before)
+            or (f"`project.partitions({name!r})` gives all {len(before):,}" if before else "there are none yet"),
         )
     added = tuple(key for key in dict.fromkeys(add) if key not in before)
     removed = tuple(dict.fromkeys(remove))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import assetflow as af
-from assetflow.errors import DefinitionError, Problem, QueryError
+from assetflow.errors import DefinitionError, Problem, QueryError, UnknownPartitionError
 from assetflow.model.record import StepStatus
 
 HEAD = "import assetflow as af\nimport polars as pl\n"
@@ -162,6 +162,22 @@ def test_the_nearest_view_is_one_of_the_documented_ones(tmp_path: Path) -> None:
 def test_a_plan_prints_as_a_line_per_step(tmp_path: Path) -> None:
     project = project_of(tmp_path, f"{DAYS}\n@af.asset(partitions=DAYS)\ndef day() -> int:\n    return 1\n")
     assert str(project.plan()) == "run day (3 partitions): never materialized\n3 to run, 0 fresh"
+
+
+def test_removing_a_dynamic_partition_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
+    source = """
+@af.asset(partitions=af.DynamicPartitions("files"))
+def parsed(context: af.Context) -> str | None:
+    return context.partition
+"""
+    project = project_of(tmp_path, source)
+    hints = []
+    for key in ("a.csv", "b.csv", "zzz"):
+        with pytest.raises(UnknownPartitionError) as caught:
+            project.remove_partitions("files", [key])
+        hints.append(caught.value.hint)
+        project.add_partitions("files", ["a.csv"])
+    assert hints == ["there are none yet", "did you mean `a.csv`?", "`project.partitions('files')` gives all 1"]
 
 
 # --- on the screen ---------------------------------------------------------------------------------------------------
