@@ -15,6 +15,7 @@ import pytest
 
 import assetflow
 from assetflow.catalog.views import MACROS, VIEWS
+from assetflow.define.declare import OPTION_NAMES
 from assetflow.define.settings import DESCRIPTIONS, load_settings
 from assetflow.model.cause import CAUSES
 from assetflow.model.record import StepStatus
@@ -264,6 +265,11 @@ def test_every_page_is_linked_from_another(page: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in assetflow.__all__ if not name.startswith("__")])
 def test_every_public_name_is_mentioned(name: str) -> None:
     assert re.search(rf"\b{name}\b", ALL_PROSE)
+
+
+@pytest.mark.parametrize("option", [name for name in OPTION_NAMES if name != "compute"])
+def test_every_option_of_an_asset_is_documented(option: str) -> None:
+    assert f"`{option}=" in prose_of(DOCS / "concepts.md") or f"`{option}`" in prose_of(DOCS / "concepts.md")
 
 
 @pytest.mark.parametrize("name", sorted(DESCRIPTIONS))
