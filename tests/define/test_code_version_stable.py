@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -296,36 +296,41 @@ def test_digests_of_graphs_do_not_depend_on_the_order_of_discovery(data: st.Data
 # --- the cache -------------------------------------------------------------------------------------------------------
 
 
-def settled(root: Path) -> None:
-    """Give the source an old time stamp, so that the cache trusts it."""
-    os.utime(root / "a.py", (1_000_000_000, 1_000_000_000))
+def settled(cache: Path) -> None:
+    """Make the cache younger than the files it speaks of, so that their times are trusted."""
+    later = time.time() + 60
+    os.utime(cache, (later, later))
 
 
 def test_a_cached_analysis_gives_the_same_version(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(SOURCE)
-    settled(tmp_path)
     path = tmp_path / "cache" / "parsed"
     cache = ParseCache.load(path)
     first = version_at(tmp_path, cache)
     assert cache.save()
+    settled(path)
     again = ParseCache.load(path)
     assert version_at(tmp_path, again) == first
     assert not again.save(), "nothing was new"
 
 
-def test_an_unchanged_file_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("def asset(): return 1\n")
-    settled(tmp_path)
-    cache = ParseCache.load(tmp_path / "cache")
-    expected = cache.symbols(str(tmp_path / "a.py"))
+@pytest.mark.parametrize("replaced", [False, True], ids=["written in place", "replaced by another file"])
+def test_other_content_of_the_same_size_and_time_is_noticed(tmp_path: Path, replaced: bool) -> None:
+    file, path = tmp_path / "a.py", tmp_path / "cache"
+    file.write_text("def asset(): return 1\n")
+    stamp = file.stat().st_mtime_ns
+    cache = ParseCache.load(path)
+    before = cache.symbols(str(file))
     cache.save()
-    # same size and time, other content: only reading would tell
-    (tmp_path / "a.py").write_text("def asset(): return 2\n")
-    settled(tmp_path)
-    found = ParseCache.load(tmp_path / "cache").symbols(str(tmp_path / "a.py"))
-    assert expected is not None
-    assert found is not None
-    assert found.to_json() == json.loads(json.dumps(expected.to_json()))
+    settled(path)
+    written = tmp_path / "new.py" if replaced else file
+    written.write_text("def asset(): return 2\n")
+    os.utime(written, ns=(stamp, stamp))
+    written.replace(file)
+    after = ParseCache.load(path).symbols(str(file))
+    assert before is not None
+    assert after is not None
+    assert before.to_json() != after.to_json()
 
 
 def test_a_file_as_young_as_the_cache_is_read_again(tmp_path: Path) -> None:
@@ -346,7 +351,6 @@ def test_a_file_as_young_as_the_cache_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"", b"junk", b"\x00\xff" * 40, "half", "flip", "foreign"])
 def test_a_damaged_or_foreign_cache_is_ignored(tmp_path: Path, damage: bytes | str) -> None:
     (tmp_path / "a.py").write_text(SOURCE)
-    settled(tmp_path)
     path = tmp_path / "parsed"
     cache = ParseCache.load(path)
     expected = version_at(tmp_path, cache)
@@ -355,7 +359,7 @@ def test_a_damaged_or_foreign_cache_is_ignored(tmp_path: Path, damage: bytes | s
     damaged = {
         "half": good[: len(good) // 2],
         "flip": good[:-20] + bytes([good[-20] ^ 1]) + good[-19:],
-        "foreign": good.replace(b"assetflow-parse-cache 1", b"assetflow-parse-cache 9", 1),
+        "foreign": good.replace(b"assetflow-parse-cache", b"another-parse-cache", 1),
     }
     path.write_bytes(damage if isinstance(damage, bytes) else damaged[damage])
     again = ParseCache.load(path)

@@ -20,21 +20,25 @@ from assetflow.define.code.digest import ALGORITHM
 from assetflow.define.code.symbols import FileSymbols
 
 _MAGIC = "assetflow-parse-cache"
-_FORMAT = 1
+_FORMAT = 2
 _SETTLED_NS = 2_000_000_000
+
+Stamp = tuple[int, int, int, int]
+"""Size, both times and inode of a file: what copies or unpacks often keeps size and time where the content differs."""
+
 _ANALYZERS = ("analysis.py", "digest.py", "scopes.py", "shapes.py", "symbols.py", "tokens.py", "walk.py")
 
 
 class ParseCache:
-    """What files hold, by content; a file whose size and time are as recorded is not read again.
+    """What files hold, by content; a file whose size, times and inode are as recorded is not read again.
 
-    The time stamp is trusted only if it is at least two seconds older than the cache itself: a file saved later may
+    The times are trusted only if they are at least two seconds older than the cache itself: a file saved later may
     have been edited again within one tick of its clock. Such files are read and compared by content.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
-        self._stats: dict[str, tuple[int, int, str]] = {}
+        self._stats: dict[str, tuple[Stamp, str]] = {}
         self._trusted: set[str] = set()
         self._encoded: dict[str, bytes] = {}
         self._decoded: dict[str, FileSymbols] = {}
@@ -51,13 +55,17 @@ class ParseCache:
                 return cache
             index, *lines = body.split(b"\n")
             data = json.loads(index)
-            stats = {file: (size, time, content) for file, (size, time, content) in data["files"].items()}
+            stats = {file: (_stamp(*stamp), str(content)) for file, (stamp, content) in data["files"].items()}
             contents = dict(zip(data["contents"], lines, strict=True))
         except (OSError, ValueError, KeyError, TypeError):
             return cache
         cache._stats = stats
         cache._encoded = contents
-        cache._trusted = {file for file, (_, time, _) in stats.items() if time + _SETTLED_NS <= written}
+        cache._trusted = {
+            file
+            for file, ((_, modified, changed, _), _) in stats.items()
+            if max(modified, changed) + _SETTLED_NS <= written
+        }
         return cache
 
     def symbols(self, file: str) -> FileSymbols | None:
@@ -86,12 +94,12 @@ class ParseCache:
     def _content(self, file: str) -> tuple[str, bytes | None]:
         status = os.stat(file)
         known = self._stats.get(file)
-        stamp = (status.st_size, status.st_mtime_ns)
-        if known is not None and file in self._trusted and known[:2] == stamp:
-            return known[2], None
+        stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        if known is not None and file in self._trusted and known[0] == stamp:
+            return known[1], None
         source = Path(file).read_bytes()
         content = xxh3_128_hexdigest(source)
-        entry = (*stamp, content)
+        entry = (stamp, content)
         if known != entry:
             self._stats[file] = entry
             self._dirty = True
@@ -105,7 +113,7 @@ class ParseCache:
         if self.path is None or not self._dirty:
             return False
         stats = {file: entry for file, entry in sorted(self._stats.items()) if os.path.exists(file)}
-        used = sorted({content for _, _, content in stats.values()})
+        used = sorted({content for _, content in stats.values()})
         index = json.dumps({"files": stats, "contents": used}, separators=(",", ":")).encode()
         body = b"\n".join([index, *[self._encoded.get(content, b"") for content in used]])
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
@@ -119,6 +127,10 @@ class ParseCache:
             return False
         self._dirty = False
         return True
+
+
+def _stamp(size: int, modified: int, changed: int, inode: int) -> Stamp:
+    return size, modified, changed, inode
 
 
 def _heading(body: bytes) -> bytes:
