@@ -18,8 +18,8 @@ from assetflow.executor.body import describe_failure
 from assetflow.executor.call import Failure, Made, Outcome
 from assetflow.executor.calls import Decision, Produced, State
 from assetflow.executor.ledger import Ledger
-from assetflow.executor.parts import divided
 from assetflow.executor.options import RunOptions
+from assetflow.executor.parts import divided
 from assetflow.executor.queue import Queue
 from assetflow.executor.tasks import Place, Task
 from assetflow.model.event import Event, StepStarted

@@ -383,7 +383,7 @@ def test_a_batch_asks_for_the_same_outputs_of_each_partition(tmp_path: Path) -> 
     p.materialize("high", partitions=["b", "c"])
     assert notes(tmp_path) == ["low ac", "high bc"]
     p.materialize()
-    assert notes(tmp_path) == ["high a", "low b", "low+high def"]
+    assert notes(tmp_path) == ["high a", "low b", "high+low def"]
     assert p.load("low") == {key: f"low{key}" for key in "abcdef"}
     assert p.load("high") == {key: f"high{key}" for key in "abcdef"}
     assert p.plan().is_empty
