@@ -25,7 +25,7 @@ from assetflow.catalog.rows import AssetRow, FoldReport, Notice
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.sidecar import Paths, Sidecar
 from assetflow.catalog.stage import Line
-from assetflow.errors import CatalogUnwritableError, CatalogVersionError
+from assetflow.errors import CatalogDamagedError, CatalogUnwritableError, CatalogVersionError
 
 PACK_ABOVE = 64
 """Ended logs are packed into a segment when there are more than this."""
@@ -125,6 +125,8 @@ def _fold_once(paths: Paths, request: Request, *, notices: list[Notice]) -> Fold
         work.rebuilt = fresh and existed
         for chunk in _chunks(work.pending.lines()):
             _take(work, chunk, paths)
+        if request.rebuild and paths.database.exists():
+            _refuse_loss(paths, con)
         _finish(work, paths)
         if work.changed:
             con.execute("checkpoint")
@@ -196,6 +198,25 @@ def _refuse_newer(paths: Paths) -> None:
             found, by = schema.version_of(con), _written_by(con)
         schema.check_version(found, path=str(paths.database), written_by=by)
     copy.unlink(missing_ok=True)
+
+
+def _refuse_loss(paths: Paths, con: Connection) -> None:
+    """CatalogDamagedError when a rebuild would forget runs, because their logs are gone; the old file stays."""
+    copy = paths.root / ".fold-old.duckdb"
+    known: set[str] = set()
+    with suppress(duckdb.Error):  # what cannot be read cannot be asked
+        copy_file(paths.database, copy)
+        with duckdb.connect(str(copy), read_only=True) as old:
+            known = {run for (run,) in old.execute("select run_id from runs").fetchall()}
+    copy.unlink(missing_ok=True)
+    lost = sorted(known - {run for (run,) in con.execute("select run_id from runs").fetchall()})
+    if lost:
+        shown = ", ".join(f"`{run}`" for run in lost[:3]) + ("" if len(lost) <= 3 else f" and {len(lost) - 3} more")
+        raise CatalogDamagedError(
+            f"the logs in `{paths.log}` lack runs that `{paths.database}` knows: {shown}; nothing was changed",
+            hint="put the logs back, or delete catalog.duckdb first if these runs are to be forgotten",
+            runs=lost,
+        )
 
 
 def _written_by(con: Connection) -> str:

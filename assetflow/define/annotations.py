@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -80,6 +81,17 @@ def strip_optional(annotation: Any) -> Any:
         if len(members) == 1:
             return strip_optional(members[0])
     return annotation
+
+
+def accepts_none(annotation: Any) -> bool:
+    """Whether None is among the values of an annotation; where that cannot be told, it is."""
+    if annotation is None or isinstance(annotation, str) or annotation in (Any, object, type(None)):
+        return True
+    if typing.get_origin(annotation) is typing.Annotated:
+        return accepts_none(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return any(accepts_none(member) for member in typing.get_args(annotation))
+    return isinstance(annotation, typing.TypeVar)
 
 
 def is_context(annotation: Any) -> bool:

@@ -116,6 +116,7 @@ class _Reader:
             self.problem(*found)
         fn = functools.partial(declaration.fn, **declaration.bound) if declaration.bound else declaration.fn
         is_async = inspect.iscoroutinefunction(inspect.unwrap(declaration.fn))
+        self._check_compute(Compute.ASYNC if is_async else Compute.THREAD)
         computation = Computation(
             name=name,
             assets=tuple(str(output.key) for output in declaration.outputs),
@@ -247,11 +248,6 @@ class _Reader:
             )  # fmt: skip
         if options.retry is not None and not isinstance(options.retry, (int, RetryPolicy)):
             self.problem("retry", f"retry= is {options.retry!r}", "use a number of retries, or RetryPolicy(...)")
-        if options.compute is not None and options.compute not in tuple(Compute):
-            self.problem(
-                "compute", f"compute= is {options.compute!r}",
-                did_you_mean(str(options.compute), tuple(Compute)) or f"use one of {', '.join(Compute)}",
-            )  # fmt: skip
         if options.code_version is not None and not (isinstance(options.code_version, str) and options.code_version):
             self.problem("code_version", f"code_version= is {options.code_version!r}", "use text that is not empty")
         if not isinstance(options.priority, int):
@@ -262,6 +258,16 @@ class _Reader:
             freshness = output.options.get("freshness", options.freshness)
             if freshness is not None and not isinstance(freshness, FreshnessPolicy):
                 self.problem("freshness", f"freshness= is {freshness!r}", "use FreshnessPolicy(max_age=timedelta(...))")
+
+    def _check_compute(self, actual: Compute) -> None:
+        """`compute=` says what the function shows anyway: a coroutine function is async, any other runs in a thread."""
+        given = self.options.compute
+        if given not in (None, *Compute):
+            known = did_you_mean(str(given), tuple(Compute)) or f"use one of {', '.join(Compute)}, or leave it out"
+            self.problem("compute", f"compute= is {given!r}", known)
+        elif given is not None and given != actual:
+            hint = "declare the function with `async def`" if given == Compute.ASYNC else "leave compute= out"
+            self.problem("compute", f"compute= is {given!r}, and the function is {actual}", hint)
 
     def _check_source(self) -> None:
         source = self.declaration.source

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from assetflow.define.annotations import strip_optional
+from assetflow.define.annotations import accepts_none, strip_optional
 from assetflow.define.definitions import Computation, Definitions, Role
 from assetflow.define.values import Context, Result, Skip, Unchanged
 from assetflow.errors import AssetflowError, FormatError, did_you_mean
@@ -158,6 +158,11 @@ class Worker:
         self, call: Call, computation: Computation, context: Context, value: Any
     ) -> dict[Place, Made | Unchanged]:
         made: dict[Place, Made | Unchanged] = {}
+        if value is None and not accepts_none(computation.return_annotation):
+            raise FormatError(
+                f"`{computation.name}` returned None, and is annotated to return something else",
+                hint="is a `return` missing? Annotate it `-> None` if there is nothing to return",
+            )
         for asset, output in _by_asset(call, computation, value).items():
             metadata = dict(context.metadata) if asset == call.assets[0] else {}
             data_version = None

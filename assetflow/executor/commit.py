@@ -32,7 +32,7 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What to record together: objects that must be durable first, then the events; then `done` is called, unless that failed."""
+    """What to record together: objects that must be durable first, then the events; then, if all went well, `done`."""
 
     events: tuple[Event, ...]
     uris: tuple[str, ...] = ()

@@ -26,7 +26,6 @@ class Compute(StrEnum):
 
     THREAD = "thread"
     ASYNC = "async"
-    PROCESS = "process"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

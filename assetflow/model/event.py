@@ -157,8 +157,8 @@ class StepFinished(Event):
 
 
 MATERIALIZATION = (
-    "id", "data_version", "code_version", "config", "config_version", "input_fingerprint", "dependencies", "inputs", "uri", "format",
-    "rows", "bytes", "schema", "column_versions", "payload", "metadata", "packages",
+    "id", "data_version", "code_version", "config", "config_version", "input_fingerprint", "dependencies", "inputs",
+    "uri", "format", "rows", "bytes", "schema", "column_versions", "payload", "metadata", "packages",
 )  # fmt: skip
 """Fields of `StepFinished.materialization`.
 

@@ -13,6 +13,7 @@ from assetflow.model.cause import (
     ConfigChanged,
     DependenciesChanged,
     Forced,
+    InputChanged,
     Missing,
     OutputLost,
     Overdue,
@@ -224,7 +225,18 @@ class Judge:
             lambda asset, partition: self._may_change(spec, (asset, partition)),
             remapped=frozenset(key for key in both if now[key] != then[key]),
         )
-        return causes
+        return [*self._unseen_sources(inputs, causes), *causes]
+
+    def _unseen_sources(self, inputs: tuple[Input, ...], causes: list[Cause]) -> list[Cause]:
+        """Causes for sources that are not there to be compared, in place of their being changed."""
+        reasons: dict[str, str] = {}
+        for upstream, partition in inputs:
+            if self.universe.graph.specs[upstream].is_source:
+                seen = self.basis.snapshot.observations.get(upstream, {}).get(partition)
+                if seen is not None and seen.error is not None:
+                    reasons.setdefault(upstream, f"source `{upstream}`: {seen.error}")
+        causes[:] = [cause for cause in causes if not (isinstance(cause, InputChanged) and cause.upstream in reasons)]
+        return [Unverifiable(reason=reason) for _, reason in sorted(reasons.items())]
 
     def _may_change(self, spec: AssetSpec, place: Input) -> bool:
         """Whether a step of this plan comes first that may give this input another version.
