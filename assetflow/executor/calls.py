@@ -17,7 +17,7 @@ from assetflow.model.cause import Forced, OutputLost, Overdue, Unverifiable
 from assetflow.model.clock import from_text
 from assetflow.model.event import Json
 from assetflow.model.keys import show
-from assetflow.model.mapping import IdentityMapping, LastPartition, SpecificPartitions, TimeWindowMapping
+from assetflow.model.mapping import LastPartition, SpecificPartitions
 from assetflow.model.policy import FreshnessState
 from assetflow.model.record import Current, Edge, Partition
 from assetflow.model.time_partitions import TimePartitions
@@ -246,18 +246,9 @@ class State:
         if upstream is None:
             return True
         mapping = self.universe.graph.mapping(asset, edge)
-        if isinstance(mapping, LastPartition):
-            return True
-        if isinstance(mapping, SpecificPartitions):
-            return len(mapping.keys) == 1
-        return not is_batch and (
-            isinstance(mapping, IdentityMapping)
-            or (
-                isinstance(mapping, TimeWindowMapping)
-                and mapping.start_offset == mapping.end_offset
-                and upstream == self.universe.definition(asset)
-            )
-        )
+        if is_batch and not isinstance(mapping, (LastPartition, SpecificPartitions)):
+            return False
+        return mapping.reads_one(self.universe.definition(asset), upstream)
 
 
 def _running(decision: Decision) -> Decision:

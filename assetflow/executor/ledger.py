@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from assetflow.executor.tasks import Place, Task
 from assetflow.model.clock import Clock, to_text
 from assetflow.model.event import Event, Json, PartitionsChanged, RunStarted
 from assetflow.model.plan import Plan
-from assetflow.model.record import StepStatus
+from assetflow.model.record import Observation, StepStatus
 from assetflow.planner.basis import Basis
 
 
@@ -30,7 +31,7 @@ class Setting:
     `config` maps computation to its resolved config, `config_shown` asset to what is recorded of it; `preamble` are
     events that come right after the run's first, `first_materialization` how many ids of the run they used; `tick` is
     called beside the work about once a second, to fold the log; `replan` makes the plan anew from what is recorded by
-    now, after dynamic partitions may have changed.
+    now, after dynamic partitions may have changed, and gives the sources that were seen for the first time with it.
     """
 
     basis: Basis
@@ -46,7 +47,7 @@ class Setting:
     preamble: tuple[Event, ...] = ()
     first_materialization: int = 0
     max_partitions: int = 10_000
-    replan: Callable[[], tuple[Plan, Basis]] | None = None
+    replan: Callable[[], tuple[Plan, Basis, tuple[Observation, ...]]] | None = None
 
 
 class Ledger:
@@ -63,6 +64,7 @@ class Ledger:
         self.dynamic: dict[str, tuple[str, ...]] = {
             name: tuple(keys) for name, keys in setting.basis.snapshot.dynamic.items()
         }
+        self.added: Counter[tuple[str, str]] = Counter()
         self.recorder = Recorder(
             run_id=started.run_id, basis=setting.basis, config_shown=setting.config_shown, texts=setting.texts,
             used=setting.first_materialization,
@@ -136,16 +138,34 @@ class Ledger:
         produced = Produced(ident, payload["data_version"], payload)
         return [*self.recorder.code(decision.asset, self.now()), event], produced
 
+    def observed(self, basis: Basis, seen: Iterable[Observation]) -> Basis:
+        """Record what was seen of sources since the run began, and give it ids in the basis."""
+        found = {asset: dict(by_partition) for asset, by_partition in basis.snapshot.observations.items()}
+        events: list[Event] = []
+        for observation in seen:
+            named, event = self.recorder.observed(observation, self.now())
+            found[named.asset][named.partition] = named
+            events.append(event)
+        if not events:
+            return basis
+        self.record(tuple(events))
+        return replace(basis, snapshot=replace(basis.snapshot, observations=found))
+
     def partitions_changed(self, outcome: Outcome) -> list[Event]:
         """The events of the dynamic keys that a step added and removed."""
         events: list[Event] = []
         for name, (replaces, keys) in sorted(outcome.partitions.items()):
             before = self.dynamic.get(name, ())
-            added = [key for key in keys if key not in before]
-            removed = [key for key in before if key not in keys] if replaces else []
+            new = sum(key not in before for key in keys)
+            self.added[(outcome.call.assets[0], name)] += new
+            added, removed = [key for key in keys if key not in before], list[str]()
+            if replaces:
+                # what stays in its place is kept; the rest goes, and comes again in the order asked for
+                kept = next((at for at, pair in enumerate(zip(before, keys, strict=False)) if pair[0] != pair[1]),
+                            min(len(before), len(keys)))  # fmt: skip
+                removed, added = list(before[kept:]), list(keys[kept:])
             if added or removed:
-                kept = [key for key in before if key not in removed]
-                self.dynamic[name] = (*kept, *added)
+                self.dynamic[name] = keys if replaces else (*before, *added)
                 events.append(
                     PartitionsChanged(at=self.now(), definition=name, added=added, removed=removed, run_id=self.run_id)
                 )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from assetflow.executor.call import Made, Outcome
 from assetflow.executor.calls import Decision
 from assetflow.executor.result import StepResult
 from assetflow.executor.tasks import Place, Task
-from assetflow.model.event import AttemptFinished, CodeRecorded, Emitted, Event, Json, StepFinished
+from assetflow.model.event import AttemptFinished, CodeRecorded, Emitted, Event, Json, Observed, StepFinished
 from assetflow.model.keys import materialization_id
-from assetflow.model.record import StepStatus
+from assetflow.model.record import Observation, StepStatus
 from assetflow.planner.basis import Basis
 
 Texts = Callable[[str], Mapping[str, str]]
@@ -88,6 +89,16 @@ class Recorder:
             "packages": [list(pair) for pair in versions.code.packages],
         }
         return ident, record
+
+    def observed(self, observation: Observation, at: str) -> tuple[Observation, Event]:
+        """An observation with an id of this run, and its event."""
+        self._materializations += 1
+        named = replace(observation, id=materialization_id(self.run_id, self._materializations))
+        event = Observed(
+            at=at, id=str(named.id), run_id=self.run_id, asset=named.asset, partition=named.partition,
+            data_version=named.data_version, detail=dict(named.detail), order=self.next_order(),
+        )  # fmt: skip
+        return named, event
 
     def emitted(self, task: Task, outcome: Outcome, at: str) -> list[Event]:
         """The domain events of an attempt, in the order of the calls."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-
 from assetflow.executor.body import describe_failure
 from assetflow.executor.calls import State
+from assetflow.executor.fan_out import due_now, without_keys
 from assetflow.executor.ledger import Ledger, Setting
 from assetflow.executor.options import RunOptions
 from assetflow.executor.result import RunResult, count_steps
 from assetflow.executor.subscribers import Subscriber
 from assetflow.executor.tasks import build_tasks
 from assetflow.executor.wave import Wave
-from assetflow.graph.graph import AssetGraph
 from assetflow.model.event import RunFinished, RunStarted
 from assetflow.model.plan import Plan
 from assetflow.model.record import RunStatus, StepStatus
@@ -56,7 +53,7 @@ class Run:
     def _waves(self) -> None:
         plan, basis = self.plan, self.setting.basis
         while True:
-            now, later = _divided(plan, basis.graph, {asset for asset, _ in self.ledger.ended})
+            now, later = due_now(plan, basis.graph, self.ledger.ended)
             self._carry_out(now, basis)
             stopped = self.options.fail_fast and any(
                 result.status is StepStatus.FAILED for result in self.ledger.results.values()
@@ -64,7 +61,8 @@ class Run:
             if not later or self.setting.replan is None or stopped:
                 return
             self.ledger.committer.flush()
-            plan, basis = self.setting.replan()
+            plan, basis, seen = self.setting.replan()
+            basis = self.ledger.observed(basis, seen)
 
     def _carry_out(self, plan: Plan, basis: Basis) -> None:
         universe = Universe(basis.graph, as_of=basis.as_of, dynamic=basis.snapshot.dynamic)
@@ -79,7 +77,8 @@ class Run:
             exists=self.setting.worker.store.exists,
             config=self.setting.config,
         )
-        self._wave = Wave(tasks, state, self.ledger, self.options)
+        blocked = without_keys(basis.graph, self.ledger.ended)
+        self._wave = Wave(tasks, state, self.ledger, self.options, blocked=blocked)
         self._wave.run()
 
     def _close(self, status: RunStatus, error: str | None) -> RunResult:
@@ -99,25 +98,3 @@ class Run:
             run_id=self.started.run_id, status=status, environment=self.plan.environment, started_at=self.started.at,
             finished_at=at, steps=steps, fresh=self.plan.fresh,
         )  # fmt: skip
-
-
-def _divided(plan: Plan, graph: AssetGraph, ended: Iterable[str]) -> tuple[Plan, bool]:
-    """The part of a plan that can run now, and whether another has to wait for dynamic partitions.
-
-    Where a step is about to change dynamic partitions, everything that is partitioned by them, or downstream of that,
-    waits until their keys are known.
-    """
-    done = set(ended)
-    movers = {step.asset for step in plan.steps if graph.specs[step.asset].adds_partitions} - done
-    names = {name for mover in movers for name in graph.specs[mover].adds_partitions}
-    if not names:
-        return plan, False
-    partitioned = [
-        key
-        for key, spec in graph.specs.items()
-        if spec.partitions is not None and names.intersection(spec.partitions.dynamic_names)
-    ]
-    held = {*partitioned, *graph.descendants(partitioned)}
-    if movers <= held:
-        return plan, False  # it would change its own partitions: nothing else could begin
-    return replace(plan, steps=tuple(step for step in plan.steps if step.asset not in held)), True

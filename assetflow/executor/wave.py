@@ -9,7 +9,9 @@ from __future__ import annotations
 import heapq
 import random
 import time
+from collections.abc import Mapping
 from queue import Empty, SimpleQueue
+from types import MappingProxyType
 
 from assetflow.define.values import Unchanged
 from assetflow.errors import AssetflowError, PartitionError
@@ -17,6 +19,7 @@ from assetflow.executor.backends import make_backend
 from assetflow.executor.body import describe_failure
 from assetflow.executor.call import Failure, Made, Outcome
 from assetflow.executor.calls import Decision, Produced, State
+from assetflow.executor.fan_out import BAD
 from assetflow.executor.ledger import Ledger
 from assetflow.executor.options import RunOptions
 from assetflow.executor.parts import divided
@@ -30,15 +33,25 @@ from assetflow.model.record import StepStatus
 GRACE = 1.0
 """Seconds that running steps get to end by themselves after a cancel."""
 
-_BAD = frozenset({StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELED})
-
 
 class Wave:
-    """Carries out tasks: takes ready ones from the queue, decides, hands calls to the back end, records what comes."""
+    """Carries out tasks: takes ready ones from the queue, decides, hands calls to the back end, records what comes.
 
-    def __init__(self, tasks: tuple[Task, ...], state: State, ledger: Ledger, options: RunOptions) -> None:
+    `blocked` are assets that cannot run, with the step to blame.
+    """
+
+    def __init__(
+        self,
+        tasks: tuple[Task, ...],
+        state: State,
+        ledger: Ledger,
+        options: RunOptions,
+        *,
+        blocked: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.tasks = list(tasks)
         self.state = state
+        self.blocked = blocked
         self.ledger = ledger
         self.workers = 1 if options.executor == "inline" else options.workers
         self.fail_fast = options.fail_fast
@@ -149,9 +162,11 @@ class Wave:
         return next((found for place in task.places if (found := self._culprit(place)) is not None), None)
 
     def _culprit(self, place: Place) -> str | None:
+        if place[0] in self.blocked:
+            return self.blocked[place[0]]
         for upstream in self.state.universe.inputs(*place):
             result = self.ledger.ended.get(upstream)
-            if result is not None and result.status in _BAD:
+            if result is not None and result.status in BAD:
                 return result.caused_by or show(result.asset, result.partition)
         return None
 
@@ -281,12 +296,14 @@ class Wave:
         """Why the dynamic keys that a step wants cannot be: too many, or no keys at all."""
         limit = self.specs[task.asset].max_partitions or self.ledger.setting.max_partitions
         for name, (_replaces, keys) in sorted(outcome.partitions.items()):
-            before = self.ledger.dynamic.get(name, ())
-            count = len(set(keys) - set(before))
-            if count > limit:
+            new = len(set(keys) - set(self.ledger.dynamic.get(name, ())))
+            before = self.ledger.added[(task.asset, name)]
+            total = before + new
+            if new and total > limit:
+                earlier = f", after {before:,} in the same run" if before else ""
                 error = PartitionError(
-                    f"`{show(*task.places[0])}` adds {count:,} partitions to `{name}`, and {limit:,} is the limit "
-                    f"({count:,} > {limit:,})",
+                    f"`{show(*task.places[0])}` adds {new:,} partitions to `{name}`{earlier}, "
+                    f"and {limit:,} is the limit ({total:,} > {limit:,})",
                     hint="raise max_partitions of the asset or of [tool.assetflow] if this is what you want",
                 )
                 return describe_failure(error)

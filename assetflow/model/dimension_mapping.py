@@ -100,6 +100,15 @@ class DimensionMapping(PartitionMapping):
                 return f"dimension {upstream.axis_names[follow.up]!r}: {problem}"
         return None
 
+    def reads_one(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition) -> bool:
+        return all(
+            follow.mapping.reads_one(
+                None if follow.down is None or downstream is None else downstream.axes[follow.down],
+                upstream.axes[follow.up],
+            )
+            for follow in self._follows(downstream, upstream)
+        )
+
     # --- which axis follows which ---
 
     def _follows(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition) -> tuple[_Follow, ...]:

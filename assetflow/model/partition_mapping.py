@@ -102,6 +102,10 @@ class PartitionMapping(ABC):
         found = self.downstream_subset(subset, downstream=downstream, upstream=upstream, as_of=as_of)
         return () if found is None else tuple(found)
 
+    def reads_one(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition) -> bool:
+        """Whether by its nature every downstream partition reads one upstream partition, or none before the first."""
+        return False
+
     @abstractmethod
     def check(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition | None) -> str | None:
         """Why the mapping cannot join these definitions, or None when it can; for when definitions are loaded."""
@@ -178,6 +182,9 @@ class IdentityMapping(PartitionMapping):
             return problem
         names = [name for name in (*downstream.axis_names, *upstream.axis_names) if name]
         return problem + f"; name the dimension that corresponds, like DimensionMapping({names[0]!r})"
+
+    def reads_one(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition) -> bool:
+        return True
 
     def _upstream(
         self, subset: PartitionSubset, upstream: PartitionsDefinition, as_of: datetime | None
@@ -289,6 +296,9 @@ class LastPartition(_Chosen):
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind}
 
+    def reads_one(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition) -> bool:
+        return True
+
     def _independent(self, upstream: PartitionsDefinition, as_of: datetime | None) -> UpstreamResult:
         held = upstream.all(as_of)
         if not held:
@@ -327,6 +337,9 @@ class SpecificPartitions(_Chosen):
                 error = upstream.unknown(key)
                 return f"SpecificPartitions: {error.message}" + (f"; {error.hint}" if error.hint else "")
         return None
+
+    def reads_one(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition) -> bool:
+        return len(self.keys) == 1
 
     def _independent(self, upstream: PartitionsDefinition, as_of: datetime | None) -> UpstreamResult:
         # dynamic keys come and go, so that one which is gone is missing; elsewhere it is a mistake

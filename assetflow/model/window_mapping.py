@@ -49,6 +49,9 @@ class TimeWindowMapping(PartitionMapping):
                 hint="for the partition before, give start_offset=-1, end_offset=-1",
             )
 
+    def reads_one(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition) -> bool:
+        return self.start_offset == self.end_offset and upstream == downstream
+
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": self.kind,

@@ -35,6 +35,7 @@ def build_plan(basis: Basis, request: Request) -> Plan:
         fresh=sum(verdict.count(Verdict.FRESH) for verdict in verdicts.values()),
         targets=frozenset(request.targets),
         forced=request.force,
+        notes=_notes(universe, steps),
     )
 
 
@@ -50,6 +51,21 @@ def _steps(verdict: AssetVerdict) -> list[PlanStep]:
         )
         for group in sorted(groups, key=lambda group: group.conditional)
     ]
+
+
+def _notes(universe: Universe, steps: tuple[PlanStep, ...]) -> tuple[str, ...]:
+    """Which dynamic partitions may change while the plan is carried out; what follows is planned then."""
+    adding: dict[str, list[str]] = {}
+    for step in steps:
+        for name in universe.graph.specs[step.asset].adds_partitions:
+            assets = adding.setdefault(name, [])
+            if step.asset not in assets:
+                assets.append(step.asset)
+    return tuple(
+        f"partitions `{name}` may change when {', '.join(f'`{asset}`' for asset in assets)} has run; "
+        "what follows from that is planned then"
+        for name, assets in sorted(adding.items())
+    )
 
 
 def _check_inputs(universe: Universe, steps: tuple[PlanStep, ...], look: Lookup) -> None:

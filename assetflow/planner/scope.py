@@ -14,14 +14,20 @@ Scope = Mapping[str, PartitionSubset | None]
 def scope_of(universe: Universe, targets: Scope, *, only: bool = False) -> Scope:
     """The targets and, unless `only`, everything upstream that they read, in order of the graph.
 
-    A target of None stands for a whole asset.
+    A target of None stands for a whole asset. What changes dynamic partitions counts as upstream of all that is
+    partitioned by them.
     """
     graph = universe.graph
     reached: dict[str, PartitionSubset | None] = {}
     for asset, subset in targets.items():
         reached[asset] = universe.all(asset) if subset is None else subset
     if not only:
+        whole: dict[str, PartitionSubset | None] = {}
         closure = graph.ancestors(targets.keys()) | targets.keys()
+        while adders := [asset for asset in universe.adders_of(closure) if asset not in targets and asset not in whole]:
+            whole.update((asset, universe.all(asset)) for asset in adders)
+            closure |= graph.ancestors(adders) | {*adders}
+        reached.update(whole)
         for asset in sorted(closure, key=graph.position, reverse=True):
             if asset in reached:
                 _reach_upstream(universe, asset, reached)

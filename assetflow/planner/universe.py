@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from assetflow.errors import PartitionError
@@ -30,6 +31,7 @@ class Universe:
         self.graph = graph
         self.as_of = as_of
         self._dynamic = dynamic
+        self._adders: dict[str, tuple[str, ...]] | None = None
         self._definitions: dict[str, PartitionsDefinition | None] = {}
         self._all: dict[str, PartitionSubset] = {}
         self._constant_inputs: dict[str, tuple[Input, ...] | None] = {}
@@ -62,15 +64,26 @@ class Universe:
         everything = self.all(asset)
         return everything.last() if everything else None
 
+    def adders_of(self, assets: Iterable[str]) -> list[str]:
+        """The assets that change dynamic partitions by which any of these is partitioned, sorted."""
+        if self._adders is None:
+            self._adders = {key: spec.adds_partitions for key, spec in self.graph.specs.items() if spec.adds_partitions}
+        if not self._adders:
+            return []
+        partitions = (self.graph.specs[asset].partitions for asset in assets)
+        names = {name for definition in partitions if definition is not None for name in definition.dynamic_names}
+        return sorted(key for key, added in self._adders.items() if names.intersection(added))
+
     def upstream_subset(self, asset: str, edge: InputSpec, subset: PartitionSubset | None) -> PartitionSubset | None:
         """The upstream partitions that a set of the asset's partitions reads through one edge.
 
         PartitionError when one that is required does not exist.
         """
         upstream = self.definition(edge.upstream)
-        result = self.graph.mapping(asset, edge).upstream_subset(
-            subset, downstream=self.definition(asset), upstream=upstream, as_of=self.as_of
-        )
+        with _named(asset, edge):
+            result = self.graph.mapping(asset, edge).upstream_subset(
+                subset, downstream=self.definition(asset), upstream=upstream, as_of=self.as_of
+            )
         if result.missing:
             blocked = "" if result.blocked is None else f"@{result.blocked}"
             raise PartitionError(
@@ -88,12 +101,13 @@ class Universe:
         self, asset: str, edge: InputSpec, upstream_subset: PartitionSubset | None
     ) -> PartitionSubset | None:
         """The asset's partitions that read any of these upstream partitions through one edge."""
-        return self.graph.mapping(asset, edge).downstream_subset(
-            upstream_subset,
-            downstream=self.definition(asset),
-            upstream=self.definition(edge.upstream),
-            as_of=self.as_of,
-        )
+        with _named(asset, edge):
+            return self.graph.mapping(asset, edge).downstream_subset(
+                upstream_subset,
+                downstream=self.definition(asset),
+                upstream=self.definition(edge.upstream),
+                as_of=self.as_of,
+            )
 
     def upstream_partitions(self, asset: str, edge: InputSpec, partition: Partition) -> tuple[Partition, ...]:
         """The upstream partitions that one asset partition reads through one edge, in upstream order."""
@@ -160,6 +174,16 @@ class Universe:
         if definition is None:
             raise PartitionError(f"`{asset}` has no partitions, so `{show(asset, partition)}` names nothing")
         definition.subset((partition,), as_of=self.as_of)
+
+
+@contextlib.contextmanager
+def _named(asset: str, edge: InputSpec) -> Iterator[None]:
+    """Errors of a mapping, often of a user's function, with the input that it belongs to."""
+    try:
+        yield
+    except PartitionError as error:
+        message = f"asset `{asset}`, input `{edge.upstream}`: {error.message}"
+        raise type(error)(message, hint=error.hint, **error.payload) from error
 
 
 def _keeps_keys(mapping: PartitionMapping) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from assetflow.catalog.rows import Notice
 from assetflow.define.config_values import ResolvedConfig
+from assetflow.errors import UsageError
 from assetflow.model.plan import Plan
 from assetflow.model.record import Current, Observation, Partition, Snapshot
 from assetflow.model.subset import PartitionSubset
@@ -15,6 +17,7 @@ from assetflow.planner.basis import Basis, Request
 from assetflow.planner.build import build_plan
 from assetflow.planner.scope import Scope, scope_of
 from assetflow.planner.universe import Universe
+from assetflow.project.listing import ProjectFacts
 from assetflow.project.observe import FileHashes, observe
 from assetflow.project.request import Ask, targets_of
 
@@ -35,17 +38,19 @@ class Planned:
     new_observations: tuple[Observation, ...]
     hashes: FileHashes
     read_from_ns: int
+    facts: ProjectFacts | None = None
     notices: tuple[Notice, ...] = ()
 
 
 def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned:
-    """The plan of a request together with what it was made from."""
+    """The plan of a request together with what it was made from; what the catalog remarked stays for others to take."""
     now = project.clock.now()
     loaded = project.loaded
     configs = loaded.configs(ask.config)
     found = project.snapshot(environment)
     universe = Universe(loaded.graph, as_of=now, dynamic=found.dynamic)
-    targets = targets_of(ask, loaded.graph, universe, project.facts(ask, environment))
+    facts = project.facts(ask, environment)
+    targets = targets_of(ask, loaded.graph, universe, facts)
     scope = scope_of(universe, targets, only=ask.only)
     hashes = FileHashes.load(project.settings.cache_root / "files.json")
     if not project.settings.catalog_root.is_dir():
@@ -70,44 +75,62 @@ def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned
         new_observations=new,
         hashes=hashes,
         read_from_ns=int(now.timestamp() * 1e9),
-        notices=project.catalog.take_notices(),
+        facts=facts,
     )
 
 
-def plan_again(project: Project, planned: Planned) -> tuple[Plan, Basis]:
+def plan_again(project: Project, planned: Planned) -> tuple[Plan, Basis, tuple[Observation, ...]]:
     """The same request planned anew from what is recorded by now, at the same instant and for the same sources.
 
-    A target that was the whole of an asset is the whole of it again, with the dynamic partitions it has by now.
+    Dynamic partitions are as they are by now; their sources are observed where they were not before, which is news.
     """
-    before = planned.basis
+    before, ask = planned.basis, planned.ask
     found = project.snapshot(before.snapshot.environment)
-    snapshot = replace(found, observations={**found.observations, **before.snapshot.observations})
-    universe = Universe(project.graph, as_of=before.as_of, dynamic=snapshot.dynamic)
-    targets: dict[str, PartitionSubset | None] = {}
-    for asset, subset in planned.targets.items():
-        definition = universe.definition(asset)
-        if subset is None or definition is None:
-            targets[asset] = None
-        else:
-            was_whole = subset == planned.universe.all(asset)
-            targets[asset] = universe.all(asset) if was_whole else definition.known(subset)[0]
-    scope = scope_of(universe, targets, only=planned.ask.only)
+    universe = Universe(project.graph, as_of=before.as_of, dynamic=found.dynamic)
+    targets = _targets_again(project, planned, universe)
+    scope = scope_of(universe, targets, only=ask.only)
+    known = before.snapshot.observations
+    seen, new = _observe(project, universe, scope, ask, found, hashes=planned.hashes, known=known)
+    observations = {key: {**found.observations.get(key, {}), **known.get(key, {})} for key in {**known, **seen}}
+    for key, by_partition in seen.items():
+        observations[key].update(by_partition)
+    snapshot = replace(found, observations={**found.observations, **observations})
     basis = replace(before, snapshot=snapshot, lost=_lost(project, snapshot.current, scope))
-    ask = planned.ask
     request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
-    return build_plan(basis, request), basis
+    return build_plan(basis, request), basis, new
+
+
+def _targets_again(project: Project, planned: Planned, universe: Universe) -> Scope:
+    """What the request means by now; keys that it names and that are gone are left out."""
+    try:
+        return targets_of(planned.ask, project.graph, universe, planned.facts)
+    except UsageError:
+        targets: dict[str, PartitionSubset | None] = {}
+        for asset, subset in planned.targets.items():
+            definition = universe.definition(asset)
+            gone = subset is None or definition is None
+            targets[asset] = None if gone or definition is None else definition.known(subset or ())[0]
+        return targets
 
 
 def _observe(
-    project: Project, universe: Universe, scope: Scope, ask: Ask, snapshot: Snapshot, *, hashes: FileHashes
+    project: Project,
+    universe: Universe,
+    scope: Scope,
+    ask: Ask,
+    snapshot: Snapshot,
+    *,
+    hashes: FileHashes,
+    known: Mapping[str, Mapping[Partition, Observation]] = MappingProxyType({}),
 ) -> tuple[dict[str, dict[Partition, Observation]], tuple[Observation, ...]]:
-    """Observations of every source that something in scope reads, and which of them are news."""
+    """Observations of every source that something in scope reads, but for `known` ones, and which of them are news."""
     sources = project.loaded.definitions.sources
     wanted: dict[str, Sequence[Partition]] = {}
     readers = universe.graph.ancestors(scope) if ask.only else frozenset()
     for key in {*scope, *readers} & sources.keys():
         subset = scope.get(key) or universe.all(key)
-        wanted[key] = (None,) if subset is None else tuple(subset)
+        partitions: Sequence[Partition] = (None,) if subset is None else tuple(subset)
+        wanted[key] = [partition for partition in partitions if partition not in known.get(key, ())]
     seen = observe(
         sources, dict(sorted(wanted.items())), project=project.settings.root, hashes=hashes, now=universe.as_of
     )

@@ -208,7 +208,7 @@ def parsed(context: af.Context) -> str | None:
     first, second = done.stdout.splitlines()[:2]
     assert first.split()[:2] == ["materialized", "listing"]
     assert second.split()[:4] == ["materialized", "parsed", "2", "partitions"]
-    assert "note:" not in done.stderr
+    assert [line.partition(" may ")[0] for line in done.stderr.splitlines()] == ["note: partitions `files`"]
 
 
 def test_a_query_that_made_a_damaged_catalog_anew_says_so(tmp_path: Path) -> None:
@@ -220,3 +220,24 @@ def test_a_query_that_made_a_damaged_catalog_anew_says_so(tmp_path: Path) -> Non
     assert done.stdout.split() == ["asset", "one"]
     assert "was damaged" in done.stderr
     assert "nothing is lost" in done.stderr
+
+
+# --- files that cannot be loaded -------------------------------------------------------------------------------------
+
+
+def test_a_file_that_raises_what_is_no_exception_is_a_problem_of_that_file(tmp_path: Path) -> None:
+    project = project_of(tmp_path, "class Stop(BaseException): ...\nraise Stop('enough')\n")
+    problem = the_problem(project)
+    assert (problem.message, problem.where) == ("Stop: enough", "assets/mine.py:4")
+
+
+def test_links_that_lead_back_are_followed_once(tmp_path: Path) -> None:
+    project = project_of(tmp_path, "@af.asset\ndef one() -> int:\n    return 1\n")
+    (tmp_path / "assets" / "again").symlink_to(".")
+    assert project.graph.keys == ("one",)
+
+
+def test_a_link_to_itself_is_a_problem_of_that_file(tmp_path: Path) -> None:
+    project = project_of(tmp_path, "")
+    (tmp_path / "assets" / "loop.py").symlink_to("loop.py")
+    assert the_problem(project).file == "assets/loop.py"
