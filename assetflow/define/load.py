@@ -76,7 +76,9 @@ def _run(
     before = len(declarations)
     try:
         return space.load(path)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and whatever else a file raises: it is a problem of that file
         del declarations[before:]
         problems.append(_load_problem(path, error, project, space))
         return None

@@ -225,18 +225,30 @@ def _module_place(folder: Path, name: str) -> Path | None:
 def asset_files(root: Path) -> Iterator[Path]:
     """Python and SQL files below an asset folder, sorted; hidden folders, caches and virtual environments left out."""
     stack = [root]
+    seen: set[str] = set()
     while stack:
         folder = stack.pop()
+        place = os.path.realpath(folder)
+        if place in seen:  # a link that leads back
+            continue
+        seen.add(place)
         inner: list[Path] = []
         files: list[Path] = []
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
             if entry.name.startswith(".") or entry.name == "__pycache__":
                 continue
             path = folder / entry.name
-            if entry.is_dir():
+            if _is_folder(entry):
                 if not (path / "pyvenv.cfg").exists():
                     inner.append(path)
             elif entry.name.endswith((".py", ".sql")):
                 files.append(path)
         yield from files
         stack.extend(reversed(inner))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: opening it is reported as the problem it is
+        return False
