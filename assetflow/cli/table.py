@@ -28,6 +28,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Keep": {
         "validate": "Find everything wrong with the definitions.",
         "config": "Show the settings of the project.",
+        "partitions": "List, add and remove keys of dynamic partitions.",
         "catalog": "Look after the catalog.",
     },
 }

@@ -16,7 +16,7 @@ from assetflow.define.definitions import Definitions
 from assetflow.define.modules import ModuleSpace, asset_files
 from assetflow.define.resolve import resolve
 from assetflow.define.settings import Settings
-from assetflow.errors import Problem, did_you_mean
+from assetflow.errors import AssetflowError, Problem, did_you_mean
 
 
 def load_definitions(settings: Settings, space: ModuleSpace) -> tuple[Definitions, tuple[Problem, ...]]:
@@ -118,6 +118,8 @@ def _in_words(error: BaseException, space: ModuleSpace) -> tuple[str, str | None
     """What the error says, without our own names for the project's modules, and the name that was meant."""
     text = str(error)
     match error:
+        case AssetflowError():
+            return error.message, error.hint
         case ModuleNotFoundError(name=str(name)):
             own = [entry.stem for root in space.roots for entry in root.glob("*") if entry.suffix in ("", ".py")]
             meant = did_you_mean(name, own)

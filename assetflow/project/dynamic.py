@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from assetflow.errors import PartitionError, UnknownPartitionError, did_you_mean
 from assetflow.graph.graph import AssetGraph
@@ -22,6 +23,39 @@ def declared_names(graph: AssetGraph) -> tuple[str, ...]:
         name for spec in graph.specs.values() if spec.partitions is not None for name in spec.partitions.dynamic_names
     }
     return tuple(sorted(names))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicListing:
+    """Dynamic partitions by name: their keys in order, what is partitioned by them, and what adds to them."""
+
+    name: str
+    keys: tuple[str, ...]
+    assets: tuple[str, ...]
+    added_by: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name, "count": len(self.keys), "assets": list(self.assets), "added_by": list(self.added_by),
+        }  # fmt: skip
+
+
+def list_dynamic(project: Project) -> list[DynamicListing]:
+    """All dynamic partitions that assets use, by name."""
+    specs, keys = project.graph.specs, project.snapshot().dynamic
+    return [
+        DynamicListing(
+            name=name,
+            keys=keys.get(name, ()),
+            assets=tuple(
+                key
+                for key, spec in sorted(specs.items())
+                if spec.partitions is not None and name in spec.partitions.dynamic_names
+            ),
+            added_by=tuple(key for key, spec in sorted(specs.items()) if name in spec.adds_partitions),
+        )
+        for name in declared_names(project.graph)
+    ]
 
 
 def check_name(graph: AssetGraph, name: str) -> None:
@@ -46,7 +80,7 @@ def change_keys(
         raise UnknownPartitionError(
             f"dynamic partitions `{name}` have no key {absent[0]!r}",
             hint=did_you_mean(absent[0], before)
-            or (f"`project.partitions({name!r})` gives all {len(before):,}" if before else "there are none yet"),
+            or (f"`assetflow partitions list {name}` shows all {len(before):,}" if before else "there are none yet"),
         )
     added = tuple(key for key in dict.fromkeys(add) if key not in before)
     removed = tuple(dict.fromkeys(remove))

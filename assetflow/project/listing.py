@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetListing:
-    """One asset in a list: what it is, its verdict, and its partitions as (there, materialized)."""
+    """One asset in a list: what it is, its verdict, and its partitions as (there, materialized).
+
+    `outside` counts what is kept of partitions that the definition does not have, or not any more.
+    """
 
     asset: str
     group: str
     kind: str
     partitions: tuple[int, int] | None
+    outside: int
     verdict: str
     counts: Mapping[str, int]
     overdue: bool
@@ -40,6 +44,7 @@ class AssetListing:
             "group": self.group,
             "kind": self.kind,
             "partitions": partitions,
+            "outside": self.outside,
             "verdict": self.verdict,
             "overdue": self.overdue,
             "tags": dict(self.tags),
@@ -61,6 +66,7 @@ def _listing(graph: AssetGraph, planned: Planned, key: str) -> AssetListing:
     partitions = None
     counts: dict[str, int] = {}
     overdue = False
+    outside = 0
     if spec.is_source:
         seen = planned.basis.snapshot.observations.get(key, {})
         absent = sum(observation.error is not None for observation in seen.values())
@@ -72,13 +78,18 @@ def _listing(graph: AssetGraph, planned: Planned, key: str) -> AssetListing:
         verdict = str(judged.verdict)
         counts = {str(kind): judged.count(kind) for kind in Verdict}
         overdue = any(isinstance(cause, Overdue) for group in judged.groups for cause in group.causes)
+        records = planned.basis.snapshot.current.get(key, {})
+        inside = int(None in records)
         if everything is not None:
-            partitions = (len(everything), len(everything) - judged.count(Verdict.MISSING))
+            inside = len(everything) - judged.count(Verdict.MISSING)
+            partitions = (len(everything), inside)
+        outside = max(0, len(records) - inside)
     return AssetListing(
         asset=key,
         group=spec.group,
         kind=str(spec.kind),
         partitions=partitions,
+        outside=outside,
         verdict=verdict,
         counts=counts,
         overdue=overdue,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 from assetflow.catalog.rows import AssetRow
 from assetflow.define.config_values import ResolvedConfig, resolve_config
 from assetflow.define.declare import Declaration
-from assetflow.define.definitions import Computation, Definitions
+from assetflow.define.definitions import Computation, Definitions, Role
 from assetflow.define.fingerprint import CodeFingerprint, Fingerprinter, ParseCache
 from assetflow.define.load import load_definitions
 from assetflow.define.modules import ModuleSpace
@@ -19,7 +20,8 @@ from assetflow.define.settings import Settings
 from assetflow.errors import DefinitionError, UnknownAssetError, did_you_mean
 from assetflow.graph.graph import AssetGraph
 from assetflow.graph.validate import validate
-from assetflow.model.asset import InputSpec
+from assetflow.model.asset import AssetSpec
+from assetflow.model.time_partitions import TimePartitions
 from assetflow.model.version import AssetVersions, CodeVersion, fingerprint
 
 
@@ -60,7 +62,7 @@ class LoadedProject:
         """The code version of an asset: computed, or the one it was declared with."""
         computation = self.definitions.computations[self.graph.specs[asset].computation]
         explicit = computation.declaration.options.code_version
-        wiring = _wiring(computation, self.graph.specs[asset].inputs)
+        wiring = _wiring(computation, self.graph.specs[asset])
         if explicit is not None:
             version = fingerprint("v1", explicit)
             return CodeVersion(version=_with_wiring(version, wiring), components=(("code_version", version), *wiring))
@@ -133,14 +135,15 @@ class LoadedProject:
         )
 
 
-def _wiring(computation: Computation, inputs: Sequence[InputSpec]) -> tuple[tuple[str, str], ...]:
+def _wiring(computation: Computation, spec: AssetSpec) -> tuple[tuple[str, str], ...]:
     """What a declaration says beside the function and decides the value: which upstream feeds which parameter, how much
-    of it, and the order of outputs. Components only where it says more than the parameters' names do.
+    of it, the order of outputs, and the windows that a context shows. Components only where it says more than the
+    parameters' names do.
     """
     found: list[tuple[str, str]] = []
     fed = [
         (edge.param, edge.upstream, edge.columns, edge.partition_column)
-        for edge in sorted(inputs, key=lambda edge: edge.param or "")
+        for edge in sorted(spec.inputs, key=lambda edge: edge.param or "")
         if edge.param is not None
         and (edge.param != edge.upstream.rpartition("/")[2] or edge.columns is not None or edge.partition_column)
     ]
@@ -148,7 +151,25 @@ def _wiring(computation: Computation, inputs: Sequence[InputSpec]) -> tuple[tupl
         found.append(("inputs=", fingerprint("w1", fed)))
     if len(computation.assets) > 1:
         found.append(("outs=", fingerprint("w1", computation.assets)))
+    windows = _windows(spec)
+    if windows and any(parameter.role is Role.CONTEXT for parameter in computation.parameters):
+        found.append(("partitions=", fingerprint("w1", windows)))
     return tuple(found)
+
+
+def _windows(spec: AssetSpec) -> list[tuple[str, str]]:
+    """How time is cut into windows, by dimension: the zone, cadence and offsets, not which windows there are."""
+    definition = spec.partitions
+    if definition is None:
+        return []
+    return [
+        (name, json.dumps({field: value for field, value in axis.to_json().items() if field not in _WHICH}))
+        for name, axis in zip(definition.axis_names, definition.axes, strict=True)
+        if isinstance(axis, TimePartitions)
+    ]
+
+
+_WHICH = ("start", "end", "end_offset", "exclude", "fmt")
 
 
 def _with_wiring(version: str, wiring: tuple[tuple[str, str], ...]) -> str:

@@ -251,8 +251,8 @@ class Project:
         A partitioned asset without `partition` is loaded whole: the union of a frame type, or a dict by key.
         """
         check_assets(self.graph, [asset])
-        if partition is not None:
-            self.universe(environment).check_partition(asset, partition)
+        if partition is not None and partition not in self.snapshot(environment).current.get(asset, {}):
+            self.universe(environment).check_partition(asset, partition)  # one that is gone can still be read
         return load_published(self, asset, partition, as_type, at, environment)
 
     def snapshot(self, environment: str | None = None) -> Snapshot:

@@ -32,14 +32,15 @@ def load_published(
         return project.store.load(_stored_at(project, asset, partition, at), as_type)
     records = project.snapshot(environment).current.get(asset, {})
     if partition is None and spec.partitions is not None:
-        keyed = {key: record for key, record in records.items() if key is not None}
-        if not keyed:
-            raise _never(asset, None)
         universe = project.universe(environment)
-        definition = universe.definition(asset)
+        definition, there = universe.definition(asset), universe.all(asset)
         assert definition is not None
-        ordered, gone = definition.known(keyed)
-        objects = [(key, _stored(keyed[key].payload)) for key in (*ordered, *gone)]
+        assert there is not None
+        # as downstream reads it: what is kept of partitions that are gone is read one by one, by key
+        ordered = definition.known(key for key in records if key is not None)[0] & there
+        if not ordered:
+            raise _never(asset, None)
+        objects = [(key, _stored(records[key].payload)) for key in ordered]
         return project.store.load_many(objects, as_type)
     record = records.get(partition)
     if record is None:

@@ -177,7 +177,7 @@ def parsed(context: af.Context) -> str | None:
             project.remove_partitions("files", [key])
         hints.append(caught.value.hint)
         project.add_partitions("files", ["a.csv"])
-    assert hints == ["there are none yet", "did you mean `a.csv`?", "`project.partitions('files')` gives all 1"]
+    assert hints == ["there are none yet", "did you mean `a.csv`?", "`assetflow partitions list files` shows all 1"]
 
 
 # --- on the screen ---------------------------------------------------------------------------------------------------

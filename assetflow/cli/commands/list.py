@@ -32,6 +32,8 @@ def command(session: Session, selection: tuple[str, ...], environment: str | Non
 
 def _row(listing: AssetListing) -> list[Cell]:
     partitions = "" if listing.partitions is None else f"{listing.partitions[1]:,} of {listing.partitions[0]:,}"
+    if listing.outside:
+        partitions = ", ".join(part for part in (partitions, f"{listing.outside:,} outside") if part)
     description = listing.description.strip().partition("\n")[0]
     return [listing.asset, verdict_cell(listing), partitions, (listing.group, "dim"), (description, "dim")]
 

@@ -68,6 +68,9 @@ def _declared(details: AssetDetails) -> Iterator[list[Cell]]:
     if details.listing.partitions is not None and details.partition is None:
         there, made = details.listing.partitions
         partitions += f": {made:,} of {there:,} materialized"
+    if details.listing.outside and details.partition is None:
+        kept = f"{amount(details.listing.outside, 'partition')} outside the definition kept"
+        partitions = f"{partitions}, {kept}" if partitions else kept
     policies = []
     if spec.freshness is not None:
         policies.append(f"freshness {spec.freshness.describe()}")
