@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakSet
@@ -64,7 +65,12 @@ class Access:
             rebuild=rebuild,
             lock_timeout=self._lock_timeout,
         )
-        return fold(self._paths, request)
+        with _cancelable():
+            return fold(self._paths, request)
+
+    def keep_notices(self, notices: Iterable[Notice]) -> None:
+        """Keep notices for `take_notices`."""
+        self._notices += notices
 
     def take_notices(self) -> tuple[Notice, ...]:
         """The notices of folds that questions have caused, once."""
@@ -173,7 +179,8 @@ class Access:
     def ask(self, question: Callable[[Reader], T]) -> T:
         """The answer from the file as it is now; when that proves damaged, from the one made anew."""
         try:
-            return question(self._current_reader())
+            with _cancelable():
+                return question(self._current_reader())
         except duckdb.Error as error:
             if not damage.may_be_damage(error):
                 raise
@@ -206,6 +213,17 @@ class Access:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+
+@contextmanager
+def _cancelable() -> Iterator[None]:
+    """Let Ctrl-C during a query end what goes on as it does elsewhere: DuckDB swallows it for an error of its own."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _with_cursor(opened: Reader, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:

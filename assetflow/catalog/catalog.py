@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,6 +171,12 @@ class Catalog:
         """Close what snapshots and queries hold open; their lazy answers end here."""
         if self._open_access is not None:
             self._open_access.close()
+
+    def keep_notices(self, notices: Iterable[Notice]) -> None:
+        """Leave what a fold had to tell for whoever takes the notices next."""
+        found = tuple(notices)
+        if found:
+            self._access().keep_notices(found)
 
     def take_notices(self) -> tuple[Notice, ...]:
         """What folds that other calls made on the way had to tell, once: the caller shows it to the user."""

@@ -47,7 +47,8 @@ def put_away(paths: Paths, error: duckdb.Error) -> Notice:
     """Move a damaged `catalog.duckdb` away and say so; the caller folds, which makes a new one."""
     target = set_aside(paths.root, "catalog.duckdb", paths.database)
     paths.database.with_name(f"{paths.database.name}.wal").unlink(missing_ok=True)
-    reason = str(error).strip().splitlines()[0]
+    # a fold reads a copy, whose name says nothing to the user
+    reason = str(error).strip().splitlines()[0].replace(str(paths.scratch), str(paths.database))
     return Notice(
         slug="catalog_damaged",
         message=f"`{paths.database}` was damaged ({reason}); it was made anew from the logs, nothing is lost",

@@ -86,7 +86,7 @@ def log_sizes(folder: Path) -> dict[str, int]:
             return {
                 entry.name.removesuffix(SUFFIX): entry.stat().st_size
                 for entry in entries
-                if entry.name.endswith(SUFFIX)
+                if entry.name.endswith(SUFFIX) and entry.is_file()
             }
     except OSError:
         return {}

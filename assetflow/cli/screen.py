@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
@@ -66,6 +66,34 @@ class Screen:
     def talk_style(self, text: str, *names: str) -> str:
         """The text as stderr shows it in a style."""
         return styled(text, names) if self.err_color else text
+
+    @contextlib.contextmanager
+    def apart(self, *, processes: bool) -> Iterator[None]:
+        """Send what the project's own code prints to stderr meanwhile: stdout is for what was asked for.
+
+        With `processes` that holds for what programs started by that code write, too.
+        """
+        with contextlib.ExitStack() as stack:
+            if processes:
+                with contextlib.suppress(OSError, ValueError):  # streams in memory have no descriptors
+                    stack.enter_context(self._own_descriptor())
+            stack.enter_context(contextlib.redirect_stdout(self.err))
+            yield
+
+    @contextlib.contextmanager
+    def _own_descriptor(self) -> Iterator[None]:
+        """Write to a descriptor that nobody else has, and let the public one lead to stderr."""
+        before, public = self.out, self.out.fileno()
+        before.flush()
+        self.out = open(os.dup(public), "w", encoding=before.encoding, errors="replace")
+        os.dup2(self.err.fileno(), public)
+        try:
+            yield
+        finally:
+            self._write(self.out, "", flush=True)
+            os.dup2(self.out.fileno(), public)
+            self.out.close()
+            self.out = before
 
     def flush(self) -> None:
         """Hand everything to the system."""

@@ -54,9 +54,10 @@ class Session:
         project = Project(settings=settings or self.settings(), environ=self.environ)
         os.chdir(project.settings.root)
         try:
-            yield project
-            for notice in project.catalog.take_notices():
-                self.screen.note(notice.message)
+            with self.screen.apart(processes=self.json):
+                yield project
+                for notice in project.catalog.take_notices():
+                    self.screen.note(notice.message)
         finally:
             project.close()
             with contextlib.suppress(OSError):  # the folder may be gone by now

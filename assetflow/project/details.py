@@ -12,6 +12,7 @@ from assetflow.model.plan import AssetVerdict
 from assetflow.model.record import Observation, Partition
 from assetflow.project.listing import AssetListing, list_assets
 from assetflow.project.loaded import check_assets
+from assetflow.project.planning import plan_request
 from assetflow.project.request import Ask
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def asset_details(project: Project, asset: str, partition: Partition = None) -> 
     if partition is not None:
         project.universe().check_partition(asset, partition)
     narrowed = () if partition is None else (partition,)
-    planned = project.planned(Ask(selection=(f'"{asset}"',), partitions=narrowed))
+    planned = plan_request(project, Ask(selection=(f'"{asset}"',), partitions=narrowed), None)
     spec = graph.specs[asset]
     history = project.catalog.history(asset, partition)
     current = next((row for row in history if planned.plan.environment in row.current_in), None)

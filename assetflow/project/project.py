@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, overload
@@ -133,17 +134,17 @@ class Project:
             selection=selections_of(selection), partitions=selections_of(partitions), first=first, last=last,
             only=only, force=force, freshness=freshness, config=config or {},
         )  # fmt: skip
-        return self.planned(ask, environment).plan
+        return plan_request(self, ask, environment).plan
 
     def planned(self, ask: Ask, environment: str | None = None) -> Planned:
         """The plan of a request together with what it was made from."""
-        return plan_request(self, ask, environment)
+        return replace(plan_request(self, ask, environment), notices=self.catalog.take_notices())
 
     def facts(self, ask: Ask, environment: str | None) -> ProjectFacts | None:
         """What `status:` and `changed:` in a selection are answered from; None when nothing asks."""
         if not any("status:" in text or "changed:" in text for text in ask.selection):
             return None
-        return ProjectFacts(self.planned(Ask(config=ask.config), environment).plan, self.last_failed())
+        return ProjectFacts(plan_request(self, Ask(config=ask.config), environment).plan, self.last_failed())
 
     def last_failed(self) -> frozenset[str]:
         """The assets whose latest step failed."""
@@ -278,7 +279,7 @@ class Project:
         self, selection: str | Sequence[str] | None = None, *, environment: str | None = None
     ) -> list[AssetListing]:
         """The selected assets (all without a selection) with their verdicts."""
-        planned = self.planned(Ask(), environment)
+        planned = plan_request(self, Ask(), environment)
         chosen = self.select(selection, environment=environment)
         return list_assets(self.graph, planned, chosen)
 
@@ -297,7 +298,7 @@ class Project:
 
     def query_table(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> QueryResult:
         """The same with column names and types."""
-        self.sync_catalog()
+        self.catalog.keep_notices(self.sync_catalog().notices)
         return self.catalog.query(sql, params)
 
     def lineage(
@@ -305,7 +306,7 @@ class Project:
     ) -> Lineage:
         """What the published value was made from, and what was made from it."""
         self._check_known(asset)
-        self.sync_catalog()
+        self.catalog.keep_notices(self.sync_catalog().notices)
         return self.catalog.lineage(asset, partition, depth=depth, environment=environment or self.settings.environment)
 
     def history(self, asset: str, partition: str | None = None, *, limit: int | None = None) -> list[HistoryRow]:

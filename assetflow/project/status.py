@@ -11,6 +11,7 @@ from assetflow.catalog.rows import RunRow
 from assetflow.model.cause import Overdue
 from assetflow.model.plan import Plan, Verdict
 from assetflow.model.record import Partition, RunStatus
+from assetflow.project.planning import plan_request
 from assetflow.project.request import Ask
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class ProjectStatus:
 def project_status(project: Project) -> ProjectStatus:
     """The status of the project's environment now."""
     project.recover()
-    plan = project.planned(Ask()).plan
+    plan = plan_request(project, Ask(), None).plan
     sources = sum(spec.is_source for spec in project.graph.specs.values())
     return ProjectStatus(
         environment=plan.environment,

@@ -283,3 +283,10 @@ def test_a_question_that_fails_in_a_whole_catalog_does_not_cost_the_catalog(tmp_
             target.query("from read_parquet('nowhere.parquet')")
         assert (tmp_path / "catalog" / "catalog.duckdb").stat().st_ino == before.st_ino
         assert target.take_notices() == ()
+
+
+def test_a_folder_named_like_a_log_is_no_log(tmp_path: Path) -> None:
+    target = filled(tmp_path, runs=1, assets=2)
+    (tmp_path / "catalog" / "log" / "r9.jsonl").mkdir()
+    assert len(target.runs()) == 1
+    assert not target.rebuild().notices

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -316,3 +317,19 @@ def test_a_catalog_with_nothing_to_do_imports_no_duckdb(flights: Catalog) -> Non
         "assert not {'duckdb', '_duckdb', 'polars', 'pydantic'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(flights.root.parent)], check=True, cwd=ROOT)
+
+
+def test_ctrl_c_ends_a_question_as_it_ends_anything_else(flights: Catalog) -> None:
+    endless = "select sum(sqrt(range)) from range(1000000000000)"
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            flights.query(endless)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

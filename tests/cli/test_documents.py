@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import assetflow, write
+from tests.cli.calling import assetflow, process, write
 
 NUMBERS = """
 import assetflow as af
@@ -226,3 +226,38 @@ def test_a_resumed_run_repeats_the_config_it_was_given(tmp_path: Path) -> None:
     assert assetflow("materialize", at=tmp_path).code == 0
     run = assetflow("run", "last", "--json", at=tmp_path).json
     assert run["steps"][0]["causes"][0]["kind"] == "config_changed"
+
+
+NOISY = """\
+import os
+
+import assetflow as af
+
+print("while loading")
+os.system("echo from a process")
+
+
+@af.asset
+def noisy() -> int:
+    print("in a step")
+    os.system("echo from a process of a step")
+    os.write(1, b"past every stream")
+    return 1
+"""
+
+
+@pytest.mark.parametrize(
+    "args", [("list",), ("plan",), ("materialize",), ("show", "noisy"), ("graph",), ("query", "select 1 as x")]
+)
+def test_what_the_project_prints_is_no_part_of_the_document(args: tuple[str, ...], tmp_path: Path) -> None:
+    ended = process(*args, "--json", at=write(tmp_path, {"assets/noisy.py": NOISY}))
+    assert ended.code == 0
+    assert ended.json
+    assert "while loading" in ended.err
+    assert "from a process" in ended.err
+
+
+def test_what_a_module_prints_is_no_part_of_a_table(tmp_path: Path) -> None:
+    root = write(tmp_path, {"assets/noisy.py": 'print("while loading")\n'})
+    ended = process("query", "select 1 as x", "--format", "csv", at=root)
+    assert (ended.out, ended.err) == ("x\n1\n", "while loading\n")

@@ -13,6 +13,7 @@ from assetflow.cli.run_text import own_frames
 from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
 from assetflow.cli.words import amount, duration, fresh_words, size
+from tests.cli.calling import assetflow, write
 
 
 def reported(*args: str, **environ: str) -> tuple[int, str, str]:
@@ -102,3 +103,19 @@ def test_asset_partitions_are_told_from_assets() -> None:
     assert fresh_words(1, 1) == "everything is fresh: 1 asset"
     assert fresh_words(2, 366) == "everything is fresh: 366 asset partitions of 2 assets"
     assert fresh_words(0, 0).startswith("nothing to do")
+
+
+@pytest.mark.parametrize(
+    "args", [("list",), ("status",), ("plan",), ("show", "one"), ("graph",), ("lineage", "one"), ("history", "one")]
+)
+def test_every_command_says_what_it_found_damaged(args: tuple[str, ...], tmp_path: Path) -> None:
+    root = write(
+        tmp_path, {"assets/one.py": "import assetflow as af\n\n\n@af.asset\ndef one() -> int:\n    return 1\n"}
+    )
+    assert assetflow("materialize", at=root).code == 0
+    (root / "catalog" / "catalog.duckdb").write_bytes(b"garbage")
+    (log,) = (root / "catalog" / "log").glob("*.jsonl")
+    first, second, *others = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([first, second.replace(b'"', b"?", 1), *others]))
+    ended = assetflow(*args, "--json", at=root)
+    assert (ended.code, ended.err.count("was damaged"), ended.err.count(" is damaged")) == (0, 1, 1)
