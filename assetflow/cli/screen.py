@@ -85,7 +85,7 @@ class Screen:
         """Write to a descriptor that nobody else has, and let the public one lead to stderr."""
         before, public = self.out, self.out.fileno()
         before.flush()
-        self.out = open(os.dup(public), "w", encoding=before.encoding, errors="replace")
+        self.out = os.fdopen(os.dup(public), "w", encoding=before.encoding, errors="replace")
         os.dup2(self.err.fileno(), public)
         try:
             yield
