@@ -71,7 +71,7 @@ class State:
     basis: Basis
     universe: Universe
     definitions: Definitions
-    exists: Callable[[str], bool]
+    holds: Callable[[Current], bool]
     config: Mapping[str, Any]
     produced: dict[Input, Produced] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ class State:
     def published(self, asset: str, partition: Partition) -> Json | None:
         """The stored object that was published when the run began; None when there is none, or it is lost."""
         record = self._record(asset, partition)
-        if record is None or not self.exists(record.uri):
+        if record is None or not self.holds(record):
             return None
         payload: Json = json.loads(record.payload)
         return payload
@@ -123,14 +123,14 @@ class State:
         if (
             record is not None
             and (record.code_version, record.config, record.input_fingerprint) == key
-            and self.exists(record.uri)
+            and self.holds(record)
         ):
             return Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges, current=record)
         spec = self.universe.graph.specs[asset]
         if spec.side_effect or spec.adds_partitions or not (spec.inputs or spec.pure):
             return decision
         earlier = self.basis.snapshot.reusable(asset, partition, *key)
-        if earlier is not None and self.exists(earlier.uri) and not self._is_too_old(spec, partition, earlier):
+        if earlier is not None and self.holds(earlier) and not self._is_too_old(spec, partition, earlier):
             return Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges, reuse=earlier)
         return decision
 

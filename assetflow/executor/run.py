@@ -74,7 +74,7 @@ class Run:
             basis=basis,
             universe=universe,
             definitions=self.setting.definitions,
-            exists=self.setting.worker.store.exists,
+            holds=self.setting.worker.store.holds,
             config=self.setting.config,
         )
         blocked = without_keys(basis.graph, self.ledger.ended)

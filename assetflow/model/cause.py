@@ -114,13 +114,13 @@ class PartitionMappingChanged(Cause):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputLost(Cause):
-    """The catalog knows a value whose object is gone from the store."""
+    """The catalog knows a value whose object is gone from the store, or damaged."""
 
     kind = "output_lost"
     uri: str
 
     def describe(self) -> str:
-        return f"its stored object is gone: {self.uri}"
+        return f"its stored object is gone or damaged: {self.uri}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,11 +151,11 @@ def _observe(
 def _lost(
     project: Project, current: Mapping[str, Mapping[Partition, Current]], scope: Scope
 ) -> frozenset[tuple[str, Partition]]:
-    exists = project.store.exists
+    holds = project.store.holds
     lost: set[tuple[str, Partition]] = set()
     for asset, subset in scope.items():
         for partition, record in current.get(asset, {}).items():
-            if (subset is None or partition in subset) and not exists(record.uri):
+            if (subset is None or partition in subset) and not holds(record):
                 lost.add((asset, partition))
     return frozenset(lost)
 

@@ -218,6 +218,6 @@ def _stamp(project: Project, planned: Planned) -> None:
     )
 
 
-def _objects(project: Project, plan: Plan, planned: Planned) -> list[Any]:
+def _objects(project: Project, plan: Plan, planned: Planned) -> list[Path]:
     current = planned.basis.snapshot.current
     return [project.store.path(record.uri) for asset in plan.verdicts for record in current.get(asset, {}).values()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from xxhash import xxh3_128_hexdigest
 from assetflow import __version__
 from assetflow.define.settings import PREFIX
 
-FORMAT = 3
+FORMAT = 4
 MARGIN_NS = 20_000_000
 """A file changed so shortly before it was read may change again without its times telling."""
 
@@ -30,7 +31,8 @@ Stat = list[int]
 class Stamp:
     """`fresh` counts asset partitions, of so many `assets`.
 
-    `files` are by path with size, times and inode; `absent` are paths that must not exist, `present` ones that must.
+    `files` are by path with size, times and inode; `absent` are paths that must not exist, `present` ones
+    that must, each with its size (-1 for a folder).
     `variables` maps variable names to a hash of their value; `until` is the instant (ns) at which time alone could
     change the verdict.
     """
@@ -39,7 +41,7 @@ class Stamp:
     assets: int
     files: Mapping[str, Stat]
     absent: Sequence[str]
-    present: Sequence[str]
+    present: Mapping[str, int]
     variables: Mapping[str, str]
     until: int | None
 
@@ -79,14 +81,15 @@ def read_stamp(path: Path, environ: Mapping[str, str], now_ns: int) -> Stamp | N
         return None
     if any(name.startswith(PREFIX) and name not in stamp.variables for name in environ):
         return None  # a setting that was not there before
-    stat = os.stat
+    look = os.stat
     try:
         for file, recorded in stamp.files.items():
-            seen = stat(file)
+            seen = look(file)
             if [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino] != recorded:
                 return None
-        for file in stamp.present:
-            stat(file)
+        for file, size in stamp.present.items():
+            if look(file).st_size != size and size >= 0:
+                return None
     except OSError:
         return None
     return None if any(os.path.lexists(file) for file in stamp.absent) else stamp
@@ -118,6 +121,7 @@ def write_stamp(
             if max(seen.st_mtime_ns, seen.st_ctime_ns) >= read_from_ns - MARGIN_NS:
                 return False
             stats[str(file)] = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino]
+        sizes = {str(place): _size(os.stat(place)) for place in present}
     except OSError:
         return False
     stamp = {
@@ -125,7 +129,7 @@ def write_stamp(
         "assets": assets,
         "files": stats,
         "absent": [str(place) for place in absent],
-        "present": [str(place) for place in present],
+        "present": sizes,
         "variables": {name: variable_hash(value) for name, value in variables.items()},
         "until": until,
     }
@@ -150,6 +154,10 @@ def stats_of(places: Iterable[str]) -> dict[str, Stat]:
         else:
             found[place] = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino]
     return found
+
+
+def _size(seen: os.stat_result) -> int:
+    return -1 if stat.S_ISDIR(seen.st_mode) else seen.st_size
 
 
 def variable_hash(value: str | None) -> str:

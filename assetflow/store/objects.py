@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 from assetflow.errors import FormatError, OutputLostError
 from assetflow.model.keys import show
+from assetflow.model.record import Current
 from assetflow.store import atomic
 from assetflow.store.asked import asked, qualified_name
 from assetflow.store.flushing import FileSystem, open_file_system
@@ -20,6 +24,9 @@ from assetflow.store.stored import StoredObject
 from assetflow.store.union import Part, Union, load_parts
 
 __all__ = ["LocalStore", "StoredObject"]
+
+_BYTES = re.compile(r'"bytes": ?(\d+)')
+"""The size within the JSON of a stored object: planning asks for it very often and for nothing else there."""
 
 
 class LocalStore:
@@ -85,7 +92,7 @@ class LocalStore:
         """Read an object back as the type that an annotation asks for; None gives what was written.
 
         `connection` is the DuckDB connection that a relation shall belong to (a fresh one otherwise), `who`
-        how messages name the value. Raises `OutputLostError` when the object is gone, `FormatError` when its
+        how messages name the value. Raises `OutputLostError` when the object is gone or cut, `FormatError` when its
         format cannot give that type.
         """
         found = format_named(obj.format)
@@ -116,7 +123,7 @@ class LocalStore:
         also for a single partition, so that an input does not change its shape with the number of partitions.
         """
         parts = [
-            Part(key=key, obj=obj, path=self._existing(obj, who), load=self._loader(obj, connection, who))
+            Part(key=key, obj=obj, path=self._whole(obj, who), load=self._loader(obj, connection, who))
             for key, obj in objs
         ]
         return load_parts(
@@ -128,6 +135,15 @@ class LocalStore:
     def exists(self, uri: str) -> bool:
         """Whether the object is in the store."""
         return self.path(uri).exists()
+
+    def holds(self, record: Current) -> bool:
+        """Whether the object of a record is in the store, for a file with as many bytes as were written."""
+        try:
+            status = os.stat(self.path(record.uri))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        written = _BYTES.search(record.payload)
+        return written is None or stat.S_ISDIR(status.st_mode) or status.st_size == int(written.group(1))
 
     def path(self, uri: str) -> Path:
         """The absolute path of an object."""
@@ -162,7 +178,7 @@ class LocalStore:
 
     def _request(self, obj: StoredObject, as_type: object, connection: Any, who: str | None) -> LoadRequest:
         return LoadRequest(
-            path=self._existing(obj, who),
+            path=self._whole(obj, who),
             who=who or f"the object `{obj.uri}`",
             format=obj.format,
             asked=asked(as_type),
@@ -176,6 +192,17 @@ class LocalStore:
             raise OutputLostError(
                 f"the object `{obj.uri}`{f' of {who}' if who else ''} is gone from the store at {self.root}",
                 hint="materialize it again; objects are removed with `assetflow gc`, never by hand",
+                uri=obj.uri,
+            )
+        return path
+
+    def _whole(self, obj: StoredObject, who: str | None) -> Path:
+        """The path of an object that is there and, for a file, as long as it was written."""
+        path = self._existing(obj, who)
+        if path.is_file() and (size := path.stat().st_size) != obj.bytes:
+            raise OutputLostError(
+                f"the object `{obj.uri}`{f' of {who}' if who else ''} is damaged: {size:,} bytes of {obj.bytes:,}",
+                hint="materialize it again; objects of the store are never changed by hand",
                 uri=obj.uri,
             )
         return path

@@ -136,7 +136,11 @@ class Session:
     def _carry_out(self, plan: Plan, basis: Basis, *, only: bool) -> dict[Place, StepStatus]:
         universe = Universe(basis.graph, as_of=basis.as_of, dynamic={})
         state = self.state(
-            basis=basis, universe=universe, definitions=Definitions(), exists=self.shelf.objects.__contains__, config={}
+            basis=basis,
+            universe=universe,
+            definitions=Definitions(),
+            holds=lambda record: record.uri in self.shelf.objects,
+            config={},
         )
         certain = {(step.asset, key) for step in plan.steps if not step.conditional for key in step.partition_keys()}
         tasks = build_tasks(plan, universe)

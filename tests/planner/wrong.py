@@ -243,7 +243,7 @@ class Credulous(State):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.exists = lambda _uri: True
+        self.holds = lambda _record: True
 
 
 class ReusesAnyInput(State):

@@ -77,3 +77,21 @@ def test_a_rebuild_forgets_no_run(tmp_path: Path) -> None:
         with pytest.raises(af.CatalogError, match="lack runs"):
             project.rebuild_catalog()
         assert project.runs() == kept
+
+
+@pytest.mark.parametrize("size", [0, 5], ids=["emptied", "cut"])
+def test_an_object_of_another_size_is_made_again_before_anybody_reads_it(tmp_path: Path, size: int) -> None:
+    (tmp_path / "assets").mkdir()
+    source = "import assetflow as af\n\n\n@af.asset\ndef text() -> bytes:\n    return b'whole text'\n\n\n"
+    source += "@af.asset\ndef length(text: bytes) -> int:\n    return len(text)\n"
+    (tmp_path / "assets" / "texts.py").write_text(source)
+    with af.Project.load(tmp_path, environ={}) as project:
+        assert project.materialize().ok
+        assert project.materialize().run_id is None
+        (stored,) = (tmp_path / "catalog" / "store" / "text").iterdir()
+        stored.chmod(0o644)
+        os.truncate(stored, size)
+        (step, *_) = project.plan("length").steps
+        assert (step.asset, [cause.kind for cause in step.causes]) == ("text", ["output_lost"])
+        assert project.materialize("length", force=True).ok
+        assert (project.load("text"), project.load("length")) == (b"whole text", 10)

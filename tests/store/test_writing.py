@@ -90,6 +90,16 @@ def test_a_missing_object_is_named(store: LocalStore) -> None:
         assert caught.value.hint
 
 
+@pytest.mark.parametrize("value", [FRAME, b"some bytes", {"a": 1}, "text"], ids=["table", "bytes", "json", "text"])
+def test_a_cut_object_is_damaged_and_never_read_as_if_whole(store: LocalStore, value: object) -> None:
+    obj = put(store, value)
+    store.path(obj.uri).chmod(0o644)
+    os.truncate(store.path(obj.uri), obj.bytes - 1)
+    with pytest.raises(OutputLostError, match="is damaged") as caught:
+        store.load(obj)
+    assert caught.value.hint
+
+
 def test_nothing_is_left_behind_when_the_query_of_a_lazy_frame_fails(store: LocalStore) -> None:
     def explode(_: pl.DataFrame) -> pl.DataFrame:
         raise RuntimeError("row 2 is bad")
