@@ -259,7 +259,7 @@ class TimePartitions(KeyAxis):
         return self._kept.rhythm == other._kept.rhythm and self.fmt == other.fmt
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._find(key) is not None
+        return isinstance(key, str) and (key in _ordinals_of(self) or self._find(key) is not None)
 
     def _within(self, tick: int) -> bool:
         return tick >= self._start and (self._end is None or self._raw.next_after(tick) <= self._end)

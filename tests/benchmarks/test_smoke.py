@@ -22,6 +22,7 @@ TINY = {
     "cold_polars.py": "--rows 100 --repeat 1",
     "edited_plan.py": "--assets 6 --helpers 3 --repeat 1",
     "null_build.py": "--assets 6 --repeat 1",
+    "partitions.py": "--assets 10 --years 1 --fresh-assets 2 --fresh-years 1 --repeat 1",
     "startup.py": "--repeat 1",
     "steps.py": "--assets 6 --repeat 1",
     "verdicts.py": "--assets 20 --partitions 3 --chain 20 --repeat 1",
