@@ -73,12 +73,13 @@ class Worker:
                 yield attempt
         except Skip as skip:
             attempt.status, attempt.skipped = StepStatus.SKIPPED, skip.reason
-        except asyncio.CancelledError as error:
-            attempt.status, attempt.error = StepStatus.CANCELED, error
-            attempt.failure = Failure(type="CancelledError", message="the step was canceled", traceback="")
         except BaseException as error:  # a worker outlives whatever an asset raises, SystemExit too
-            attempt.status, attempt.error = StepStatus.FAILED, error
-            attempt.failure = describe_failure(error)
+            attempt.error = error
+            if isinstance(error, asyncio.CancelledError) and _is_being_canceled():
+                attempt.status = StepStatus.CANCELED
+                attempt.failure = Failure(type="CancelledError", message="the step was canceled", traceback="")
+            else:
+                attempt.status, attempt.failure = StepStatus.FAILED, describe_failure(error)
         attempt.seconds = perf_counter() - started
 
     # --- in --------------------------------------------------------------------------------------------------
@@ -293,6 +294,22 @@ def _as_text(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else str(value)
 
 
+def _is_being_canceled() -> bool:
+    """Whether the run cancels this coroutine; a step may raise CancelledError of its own, and fails by that."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False  # no event loop in this thread: nobody can have asked
+    return task is not None and task.cancelling() > 0
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # an error whose own text fails is still the failure of its step
+        return f"its text cannot be made: {type(second).__name__} in __str__"
+
+
 def describe_failure(error: BaseException) -> Failure:
     """An error as text, with our own frames cut away above the user's first one."""
     frames = error.__traceback__
@@ -302,7 +319,7 @@ def describe_failure(error: BaseException) -> Failure:
     text = "".join(traceback.format_exception(type(error), shown, frames))
     kind = type(error)
     name = kind.__name__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
-    message = error.message if isinstance(error, AssetflowError) else str(error)
+    message = error.message if isinstance(error, AssetflowError) else _message(error)
     if isinstance(error, AssetflowError):
         name = kind.__name__
         if error.hint:

@@ -122,16 +122,19 @@ class _Router:
     def __init__(self, stream: str, through: TextIO) -> None:
         self.stream = stream
         self.through = through
-        self._pending: dict[int, tuple[_Step, str]] = {}
+        self._pending: dict[int, tuple[_Step, list[str]]] = {}
 
     def write(self, text: str) -> int:
         step = _current.get()
         if step is None:
             return self.through.write(text)
         place = id(step)
-        _, before = self._pending.get(place, (step, ""))
-        *lines, rest = (before + text).split("\n")
-        self._pending[place] = (step, rest)
+        _, before = self._pending.setdefault(place, (step, []))
+        if "\n" not in text:
+            before.append(text)  # joined once, at the end of the line: it may come in very many pieces
+            return len(text)
+        *lines, rest = "".join([*before, text]).split("\n")
+        before[:] = [rest]
         for line in lines:
             step.capture.write(step, self.stream, line)
         return len(text)
@@ -140,12 +143,15 @@ class _Router:
         """Keep what the current step wrote without a line end."""
         step = _current.get()
         if step is not None:
-            _, rest = self._pending.pop(id(step), (step, ""))
-            if rest:
+            _, pieces = self._pending.pop(id(step), (step, []))
+            if rest := "".join(pieces):
                 step.capture.write(step, self.stream, rest)
 
     def flush(self) -> None:
         self.through.flush()
+
+    def close(self) -> None:
+        """Close nothing: what is behind belongs to the command, not to a step."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.through, name)

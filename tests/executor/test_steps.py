@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import threading
@@ -143,7 +144,20 @@ def test_a_failure_stays_with_what_depends_on_it(tmp_path: Path) -> None:
     assert {step.asset for step in again.steps} == {"bad", "after", "far"}
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), MemoryError("full")])
+class Unspeakable(Exception):
+    """An error whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), MemoryError("full"), asyncio.CancelledError(), Unspeakable()],
+    ids=lambda error: type(error).__name__,
+)
 def test_a_step_that_raises_anything_fails_and_the_run_goes_on(tmp_path: Path, error: BaseException) -> None:
     @af.asset
     def bad() -> int:
@@ -159,6 +173,7 @@ def test_a_step_that_raises_anything_fails_and_the_run_goes_on(tmp_path: Path, e
 
     run = project(tmp_path, bad, bad_coroutine, good).materialize()
     assert ends(run) == {"bad": "failed", "bad_coroutine": "failed", "good": "materialized"}
+    assert str(run.status) == "failed"
 
 
 def test_the_traceback_begins_in_the_asset(tmp_path: Path) -> None:
@@ -380,6 +395,32 @@ def test_what_steps_print_and_log_is_told_apart(tmp_path: Path, capsys: pytest.C
         assert [line["text"] for line in mine if line["stream"] == "stderr"] == [f"{name} warns"] * 20
     print("outside")
     assert capsys.readouterr().out == "outside\n"
+
+
+def test_a_line_may_come_in_very_many_pieces(tmp_path: Path) -> None:
+    @af.asset
+    def dots() -> int:
+        for _ in range(300_000):
+            sys.stdout.write(".")
+        sys.stdout.write("\n|\nrest")
+        return 1
+
+    lines: list[dict[str, Any]] = []
+    p = project(tmp_path, dots)
+    assert p.run_planned(p.planned(Ask()), echo=lines.append).ok
+    assert [line["text"] for line in lines] == ["." * 300_000, "|", "rest"]
+
+
+def test_a_step_that_closes_its_streams_closes_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @af.asset
+    def closer() -> int:
+        sys.stdout.close()
+        sys.stderr.close()
+        return 1
+
+    assert project(tmp_path, closer).materialize().ok
+    print("still here")
+    assert capsys.readouterr().out == "still here\n"
 
 
 def test_runs_side_by_side_leave_logging_and_streams_as_they_were(tmp_path: Path) -> None:
