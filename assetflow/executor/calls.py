@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -95,14 +95,14 @@ class State:
 
     # --- decide ----------------------------------------------------------------------------------------------
 
-    def decide(self, task: Task) -> tuple[Decision, ...]:
-        """What to do for each place of the task; StepFailedError when an input has no value.
+    def decide(self, task: Task, places: Sequence[Input] | None = None) -> tuple[Decision, ...]:
+        """What to do for each place of the task, or for some of them; StepFailedError when an input has no value.
 
         A call that can make some of its outputs is asked for those that need it, any other makes all or none.
         """
-        found = tuple(self._decide(task, *place) for place in task.places)
+        found = tuple(self._decide(task, *place) for place in places or task.places)
         specs = self.universe.graph.specs
-        if all(specs[asset].subsettable for asset, _ in task.places):
+        if all(specs[decision.asset].subsettable for decision in found):
             return found
         partitions = {decision.partition for decision in found if decision.runs}
         return tuple(_running(decision) if decision.partition in partitions else decision for decision in found)

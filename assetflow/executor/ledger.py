@@ -129,8 +129,7 @@ class Ledger:
         ident, record = self.recorder.materialized(decision, made)
         payload = made.payload
         status = StepStatus.MATERIALIZED if is_new else StepStatus.UNCHANGED
-        seconds = outcome.seconds / len(outcome.call.partitions)  # a batch is shared out, so that sums come out right
-        result = step_result(task, decision.place, status, attempts=outcome.call.attempt, seconds=seconds)
+        result = step_result(task, decision.place, status, attempts=outcome.call.attempt, seconds=outcome.seconds)
         event = self.finished(
             number, _with_payload(result, payload), started_at=outcome.started_at, published=ident,
             order=self.recorder.next_order(), materialization=record,

@@ -28,7 +28,7 @@ def divided(task: Task, state: State, culprit_of: Callable[[Place], str | None])
             parts.setdefault(("skipped", culprit), []).extend(places)
             continue
         try:
-            running = tuple(decision.asset for decision in state.decide(task.part(places)) if decision.runs)
+            running = tuple(decision.asset for decision in state.decide(task, places) if decision.runs)
         except AssetflowError:
             parts.setdefault(("failed", partition), []).extend(places)  # fails at its turn, with the reason
             continue

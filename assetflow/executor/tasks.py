@@ -64,16 +64,19 @@ class Task:
             return zip(self.step_numbers, self.places, strict=True)
         return enumerate(self.places, start=self.first_step)
 
-    def part(self, places: Sequence[Place], *, number: int | None = None) -> Task:
-        """The same task for some of its places, under a number of its own."""
+    def parts(self, groups: Sequence[Sequence[Place]], numbers: Sequence[int]) -> tuple[Task, ...]:
+        """The same task as several, each for some of its places, under these numbers."""
         steps = {place: step for step, place in self.steps()}
-        return replace(
-            self,
-            number=self.number if number is None else number,
-            first_step=steps[places[0]],
-            places=tuple(places),
-            causes={place: self.causes[place] for place in places},
-            step_numbers=tuple(steps[place] for place in places),
+        return tuple(
+            replace(
+                self,
+                number=number,
+                first_step=steps[places[0]],
+                places=tuple(places),
+                causes={place: self.causes[place] for place in places},
+                step_numbers=tuple(steps[place] for place in places),
+            )
+            for number, places in zip(numbers, groups, strict=True)
         )
 
 

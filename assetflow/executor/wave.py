@@ -144,7 +144,7 @@ class Wave:
         if len(groups) == 1:
             return task
         numbers = [task.number, *range(len(self.tasks), len(self.tasks) + len(groups) - 1)]
-        parts = [task.part(places, number=number) for number, places in zip(numbers, groups, strict=True)]
+        parts = task.parts(groups, numbers)
         owner = {place: part.number for part in parts for place in part.places}
         waiting: dict[int, list[int]] = {number: [] for number in numbers}
         for dependent in self.queue.dependents(task.number):
@@ -196,6 +196,7 @@ class Wave:
         events += self.ledger.partitions_changed(outcome)
         if outcome.call.attempt > 1:
             events.append(self.ledger.recorder.attempt(task, outcome, at))
+        outcome = outcome.shared_out()
         uris: list[str] = []
         good = StepStatus.UNCHANGED
         numbers = {place: number for number, place in task.steps()}
