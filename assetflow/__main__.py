@@ -8,8 +8,11 @@ import sys
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    from assetflow.cli.main import run  # here, so that `import assetflow.__main__` runs and imports nothing
+    # here, so that `import assetflow.__main__` runs and imports nothing
+    from assetflow.cli.main import run
+    from assetflow.cli.screen import stand_in_for_closed
 
+    stand_in_for_closed()
     ended = run(sys.argv[1:])
     if ended.threads_left:
         # a canceled step may sleep or compute for hours in a thread that nobody can stop

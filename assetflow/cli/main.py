@@ -18,6 +18,7 @@ from assetflow.cli.screen import Screen, let_go
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS, SECTIONS
 
+FAILED = 1
 CANCELED = 130
 
 
@@ -74,7 +75,11 @@ def run(args: Sequence[str], *, environ: Mapping[str, str] | None = None) -> End
     environ = os.environ if environ is None else environ
     session = Session(screen=Screen(sys.stdout, sys.stderr, environ), environ=environ, cwd=Path.cwd())
     code = _invoke(args, session)
-    session.screen.flush()
+    screen = session.screen
+    screen.flush()
+    if screen.lost is not None:
+        screen.urgent(f"error: the output cannot be written: {screen.lost.strerror}")
+        code = code or FAILED
     return Ended(code=code, threads_left=session.threads_left)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
@@ -24,6 +25,7 @@ class Screen:
         self.out = out
         self.err = err
         self.quiet = False
+        self.lost: OSError | None = None  # why stdout could not be written, as to a full disk
         self.out_color = _wants_color(out, environ)
         self.err_color = _wants_color(err, environ)
         self.width = _width(out, environ)
@@ -108,6 +110,24 @@ class Screen:
                 stream.flush()
         except BrokenPipeError:
             let_go(stream)
+        except OSError as error:
+            let_go(stream)
+            if stream is self.out:
+                self.lost = error
+
+
+def stand_in_for_closed() -> None:
+    """Open the null device for each standard stream that is closed.
+
+    Otherwise the next file to be opened, say a log, takes its number, and whatever is printed ends up in there.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def let_go(stream: TextIO) -> None:

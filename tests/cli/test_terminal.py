@@ -257,3 +257,34 @@ def test_a_run_can_be_asked_about_while_it_goes_on(tmp_path: Path) -> None:
     finally:
         child.send_signal(signal.SIGINT)
         closed(child)
+
+
+ONE = "import assetflow as af\n\n\n@af.asset\ndef one() -> int:\n    print('a word')\n    return 1\n"
+
+
+def in_shell(words: str, at: Path) -> tuple[int, str]:
+    """The exit code and stderr of a command with redirections."""
+    command = f"{sys.executable} -m assetflow {words}"
+    done = subprocess.run(["sh", "-c", command], cwd=at, env=environment(), capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams_harm_no_run(closed: str, tmp_path: Path) -> None:
+    write(tmp_path, {"assets/one.py": ONE})
+    assert in_shell(f"materialize {closed}", tmp_path)[0] == 0
+    assert in_shell(f"list --json {closed}", tmp_path)[0] == 0
+    (run,) = process("runs", "--json", at=tmp_path).json
+    assert run["status"] == "succeeded"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("words", ["materialize", "materialize --json", "list", "list --json"])
+def test_output_that_cannot_be_written_is_said_and_harms_no_run(words: str, tmp_path: Path) -> None:
+    write(tmp_path, {"assets/one.py": ONE})
+    code, err = in_shell(f"{words} > /dev/full", tmp_path)
+    assert code == 1
+    assert err.endswith("error: the output cannot be written: No space left on device\n")
+    assert "Traceback" not in err
+    if "materialize" in words:
+        assert [run["status"] for run in process("runs", "--json", at=tmp_path).json] == ["succeeded"]
