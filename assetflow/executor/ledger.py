@@ -65,6 +65,8 @@ class Ledger:
             name: tuple(keys) for name, keys in setting.basis.snapshot.dynamic.items()
         }
         self.added: Counter[tuple[str, str]] = Counter()
+        self._steady = dict(self.dynamic)
+        self._by_step: dict[str, dict[int, tuple[str, ...]]] = {}
         self.recorder = Recorder(
             run_id=started.run_id, basis=setting.basis, config_shown=setting.config_shown, texts=setting.texts,
             used=setting.first_materialization,
@@ -150,24 +152,34 @@ class Ledger:
         self.record(tuple(events))
         return replace(basis, snapshot=replace(basis.snapshot, observations=found))
 
-    def partitions_changed(self, outcome: Outcome) -> list[Event]:
-        """The events of the dynamic keys that a step added and removed."""
+    def partitions_changed(self, task: Task, outcome: Outcome) -> list[Event]:
+        """The events of the dynamic keys that a step added and removed.
+
+        Keys that several steps add stand in the order of the steps, whichever ended first.
+        """
         events: list[Event] = []
         for name, (replaces, keys) in sorted(outcome.partitions.items()):
             before = self.dynamic.get(name, ())
-            new = sum(key not in before for key in keys)
-            self.added[(outcome.call.assets[0], name)] += new
-            added, removed = [key for key in keys if key not in before], list[str]()
+            self.added[(task.asset, name)] += len(set(keys).difference(before))
             if replaces:
-                # what stays in its place is kept; the rest goes, and comes again in the order asked for
-                kept = next((at for at, pair in enumerate(zip(before, keys, strict=False)) if pair[0] != pair[1]),
-                            min(len(before), len(keys)))  # fmt: skip
-                removed, added = list(before[kept:]), list(keys[kept:])
-            if added or removed:
-                self.dynamic[name] = keys if replaces else (*before, *added)
+                self._steady[name], self._by_step[name] = keys, {}
+            else:
+                self._by_step.setdefault(name, {})[task.first_step] = keys
+            ordered = dict.fromkeys(self._steady.get(name, ()))
+            for _, added in sorted(self._by_step[name].items()):
+                ordered.update(dict.fromkeys(added))
+            now = tuple(ordered)
+            # what stays in its place is kept; the rest goes, and comes again in its new order
+            kept = next((at for at, (old, new) in enumerate(zip(before, now, strict=False)) if old != new),
+                        min(len(before), len(now)))  # fmt: skip
+            if before != now:
+                self.dynamic[name] = now
                 events.append(
-                    PartitionsChanged(at=self.now(), definition=name, added=added, removed=removed, run_id=self.run_id)
-                )
+                    PartitionsChanged(
+                        at=self.now(), definition=name, added=list(now[kept:]), removed=list(before[kept:]),
+                        run_id=self.run_id,
+                    )
+                )  # fmt: skip
         return events
 
 

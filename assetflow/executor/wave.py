@@ -193,7 +193,7 @@ class Wave:
             return
         at = self.ledger.now()
         events: list[Event] = self.ledger.recorder.emitted(task, outcome, at)
-        events += self.ledger.partitions_changed(outcome)
+        events += self.ledger.partitions_changed(task, outcome)
         if outcome.call.attempt > 1:
             events.append(self.ledger.recorder.attempt(task, outcome, at))
         outcome = outcome.shared_out()

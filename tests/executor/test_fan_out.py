@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -277,6 +278,38 @@ def test_a_child_fans_out_again(tmp_path: Path) -> None:
     keys(tmp_path, "x2", "y0", "z3", "w1")
     p.materialize("listing", force=True)
     assert {key for key in ends(p.materialize()) if key.startswith(("page", "book"))} == {"page@w1-0", "book"}
+
+
+def test_keys_are_in_the_order_of_the_steps_that_add_them(tmp_path: Path) -> None:
+    """The first child waits for the last one, so that they end the other way round."""
+
+    @af.asset(key="split", partitions=FILES, adds_partitions=["pages"])
+    async def reversed_split(context: af.Context) -> int:
+        own = str(context.partition)
+        ended[own] = asyncio.Event()
+        follower = chr(ord(own) + 1)
+        if follower <= "d":
+            while follower not in ended:
+                await asyncio.sleep(0)
+            await ended[follower].wait()
+        context.add_partitions("pages", [f"{own}-1", "shared", f"{own}-0"])
+        ended[own].set()
+        return 1
+
+    ended: dict[str, asyncio.Event] = {}
+    p = project(tmp_path, reversed_split, page_alone, workers=4)
+    p.add_partitions("files", list("abcd"))
+    p.add_partitions("pages", ["b-0"])
+    p.materialize()
+    expected = ("b-0", "a-1", "shared", "a-0", "b-1", "c-1", "c-0", "d-1", "d-0")
+    assert p.partitions("pages") == expected
+    with af.Project(assets=[reversed_split, page_alone], root=tmp_path) as again:
+        assert again.partitions("pages") == expected
+
+
+@af.asset(key="page", partitions=PAGES)
+def page_alone(context: af.Context) -> str:
+    return str(context.partition)
 
 
 def test_an_asset_that_finds_its_own_partitions(tmp_path: Path) -> None:
