@@ -79,8 +79,14 @@ class Live:
         ]
         left = display.planned - display.ended
         if elapsed > _SURE_AFTER and display.ended >= 3 and left:
+            parts.append(_rate(display.ended / elapsed))
             parts.append(f"about {duration(max(1.0, elapsed / display.ended * left))} left")
         return " · ".join(parts)
+
+
+def _rate(per_second: float) -> str:
+    """How fast steps end, in the unit that makes it a readable number."""
+    return f"{per_second:,.1f} a second" if per_second >= 1 else f"{per_second * 60:,.1f} a minute"
 
 
 def _running(progress: AssetProgress, now: float) -> str:
