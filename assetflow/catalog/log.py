@@ -6,6 +6,7 @@ file for as long as it lives, so whoever gets that lock knows that the owner is 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -169,9 +170,12 @@ class LogWriter:
             self._torn = True
 
     def sync(self) -> None:
-        """Flush what was appended to the disk."""
+        """Flush what was appended to the disk; CatalogUnwritableError too when somebody has deleted the log."""
         with self._mutex, writing(self.path):
-            os.fsync(self._open_fd())
+            fd = self._open_fd()
+            os.fsync(fd)
+            if os.fstat(fd).st_nlink == 0:
+                raise FileNotFoundError(errno.ENOENT, "the file was deleted while it was written to")
 
     def close(self) -> None:
         """Give the lock back and close the file; safe to call twice."""

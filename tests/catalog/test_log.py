@@ -132,3 +132,13 @@ def test_a_file_in_place_of_the_folder_is_an_error_that_says_so(tmp_path: Path) 
         LogWriter(tmp_path / "log" / "r1.jsonl")
     assert caught.value.hint is not None
     assert "file stands" in caught.value.hint
+
+
+def test_a_log_that_was_deleted_meanwhile_keeps_nothing_and_says_so(tmp_path: Path) -> None:
+    with LogWriter(tmp_path / "log" / "r1.jsonl") as writer:
+        writer.append([started("r1")])
+        writer.sync()
+        writer.path.unlink()
+        writer.append([finished("r1")])
+        with pytest.raises(CatalogUnwritableError, match="deleted while it was written to"):
+            writer.sync()
