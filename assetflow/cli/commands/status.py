@@ -71,7 +71,7 @@ def _running(screen: Screen, status: ProjectStatus, zone: str) -> str:
 
 def _done(run: RunRow) -> str:
     done = sum(count for name, count in run.counts.items() if name not in ("running", "pending", "fresh"))
-    return f"{done:,} of {run.steps:,}"
+    return f"{done:,} of {max(done, run.steps):,}"  # partitions that came during the run were not planned
 
 
 def _failures(screen: Screen, failures: tuple[LastFailure, ...], zone: str) -> str:
