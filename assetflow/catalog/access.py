@@ -18,7 +18,7 @@ from assetflow.catalog.lock import held
 from assetflow.catalog.log import SUFFIX, LogWriter, try_own
 from assetflow.catalog.reader import Params, Reader
 from assetflow.catalog.rows import AssetRow, FoldReport, HistoryRow, Lineage, Notice, QueryResult, RunRow, StepRow
-from assetflow.catalog.sidecar import Paths
+from assetflow.catalog.sidecar import Paths, log_sizes, segment_names
 from assetflow.catalog.snapshot import read_snapshot
 from assetflow.errors import CatalogUnwritableError
 from assetflow.model.event import RunFinished
@@ -201,7 +201,18 @@ class Access:
             opened.close()
 
     def _fold_pending(self) -> None:
-        self._notices += self.fold().notices
+        try:
+            self._notices += self.fold().notices
+        except CatalogUnwritableError:
+            if not self._paths.database.exists() or not self.ask(self._holds_all):
+                raise  # what is not folded would be missing from the answer
+
+    def _holds_all(self, opened: Reader) -> bool:
+        """Whether the file holds all that the logs say, as in a copy on a disk that can only be read."""
+        logs = dict(opened.rows("select name, size from inside.logs"))
+        segments = {name for (name,) in opened.rows("select name from inside.segments")}
+        pending = log_sizes(self._paths.log).items() - logs.items()
+        return not pending and segments.issuperset(segment_names(self._paths.segments))
 
     def _current_reader(self) -> Reader:
         if self._reader is None or self._reader.identity != sidecar.identity(self._paths.database):

@@ -70,13 +70,10 @@ def fold(paths: Paths, request: Request) -> FoldReport:
     Raises CatalogVersionError for a newer catalog, CatalogLockedError, CatalogUnwritableError.
     """
     started = perf_counter()
+    if _nothing_to_do(paths, request):  # looked at first, because who may only read cannot take the lock
+        return FoldReport(seconds=perf_counter() - started)
     with held(paths.lock, timeout=request.lock_timeout):
-        note = sidecar.read(paths)
-        if (
-            note is not None
-            and not request.rebuild
-            and sidecar.is_current(paths, note, digest=request.digest, store_root=request.store_root)
-        ):
+        if _nothing_to_do(paths, request):
             return FoldReport(seconds=perf_counter() - started)
         try:
             report = _fold_or_rebuild(paths, request)
@@ -93,6 +90,11 @@ def fold(paths: Paths, request: Request) -> FoldReport:
         seconds=perf_counter() - started,
         notices=report.notices,
     )
+
+
+def _nothing_to_do(paths: Paths, request: Request) -> bool:
+    note = None if request.rebuild else sidecar.read(paths)
+    return note is not None and sidecar.is_current(paths, note, digest=request.digest, store_root=request.store_root)
 
 
 def _fold_or_rebuild(paths: Paths, request: Request) -> FoldReport:

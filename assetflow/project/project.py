@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from assetflow.catalog.rows import FoldReport, HistoryRow, Lineage, QueryResult,
 from assetflow.define.declare import Declaration
 from assetflow.define.load import declarations_in
 from assetflow.define.settings import Settings, find_root, load_settings
-from assetflow.errors import UnknownAssetError, UsageError, ValueNotFoundError, did_you_mean
+from assetflow.errors import CatalogUnwritableError, UnknownAssetError, UsageError, ValueNotFoundError, did_you_mean
 from assetflow.executor.result import RunResult
 from assetflow.executor.run import Subscriber
 from assetflow.graph.graph import AssetGraph
@@ -298,7 +299,7 @@ class Project:
 
     def query_table(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> QueryResult:
         """The same with column names and types."""
-        self.catalog.keep_notices(self.sync_catalog().notices)
+        self._sync_if_writable()
         return self.catalog.query(sql, params)
 
     def lineage(
@@ -306,7 +307,7 @@ class Project:
     ) -> Lineage:
         """What the published value was made from, and what was made from it."""
         self._check_known(asset)
-        self.catalog.keep_notices(self.sync_catalog().notices)
+        self._sync_if_writable()
         return self.catalog.lineage(asset, partition, depth=depth, environment=environment or self.settings.environment)
 
     def history(self, asset: str, partition: str | None = None, *, limit: int | None = None) -> list[HistoryRow]:
@@ -335,6 +336,11 @@ class Project:
         """Fold what is pending into `catalog.duckdb`, with the definitions as they are now."""
         rows, digest = self.loaded.asset_rows(self.loaded.configs({}))
         return self.catalog.fold(rows, digest=digest)
+
+    def _sync_if_writable(self) -> None:
+        """Show the definitions as they are, where the catalog can be written; what was folded is there anyway."""
+        with contextlib.suppress(CatalogUnwritableError):
+            self.catalog.keep_notices(self.sync_catalog().notices)
 
     def _check_known(self, asset: str) -> None:
         """An asset counts as known also when only the catalog still has it."""

@@ -290,3 +290,43 @@ def test_a_folder_named_like_a_log_is_no_log(tmp_path: Path) -> None:
     (tmp_path / "catalog" / "log" / "r9.jsonl").mkdir()
     assert len(target.runs()) == 1
     assert not target.rebuild().notices
+
+
+@pytest.fixture
+def read_only_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder that holds a whole catalog, on a disk that can only be read."""
+    filled(tmp_path, runs=2, assets=3).close()
+    if subprocess.run(["mount", "--bind", str(tmp_path), str(tmp_path)], capture_output=True, check=False).returncode:
+        pytest.skip("mounting takes root")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(tmp_path)], check=True)
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def test_a_disk_that_can_only_be_read_answers_everything(read_only_disk: Path) -> None:
+    with catalog(read_only_disk) as target:
+        assert [run.run_id for run in target.runs()] == ["r1", "r0"]
+        assert target.snapshot("prod").current.keys() == {"asset0", "asset1", "asset2"}
+        answered = target.query("select count(*) from materializations")
+        assert (answered.rows, answered.notices) == ([(6,)], ())
+        with pytest.raises(CatalogUnwritableError, match="Read-only file system"):
+            target.rebuild()
+
+
+def test_a_copy_that_can_only_be_read_answers_what_it_holds_whole(read_only_disk: Path, tmp_path: Path) -> None:
+    # the note of what is folded speaks of the inode of the file it lay beside
+    subprocess.run(["mount", "-o", "remount,rw,bind", str(tmp_path)], check=True)
+    (tmp_path / "catalog" / "folded.json").unlink()
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(tmp_path)], check=True)
+    with catalog(tmp_path) as target:
+        assert len(target.runs()) == 2
+    subprocess.run(["mount", "-o", "remount,rw,bind", str(tmp_path)], check=True)
+    with catalog(tmp_path) as target:
+        record(target, "r2", [started("r2"), finished("r2")])
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(tmp_path)], check=True)
+    with catalog(tmp_path) as target:
+        with pytest.raises(CatalogUnwritableError):
+            target.runs()
+        assert [notice.slug for notice in target.query("select 1").notices] == ["catalog_behind"]

@@ -19,7 +19,7 @@ from assetflow.cli.table import COMMANDS
 from assetflow.cli.values import csv_value, result_json, result_text
 from assetflow.cli.words import amount
 from assetflow.cli.writing import write_text
-from assetflow.errors import DefinitionError, UsageError
+from assetflow.errors import CatalogUnwritableError, DefinitionError, UsageError
 from assetflow.project.project import Project
 
 _NAME = re.compile(r"[\w.-]+")
@@ -96,6 +96,8 @@ def _sync(session: Session, project: Project) -> None:
     except DefinitionError as error:
         head = error.message.splitlines()[0]
         session.screen.note(f"{head} (`assetflow validate`); the view `assets` shows what was there before")
+    except CatalogUnwritableError as error:
+        session.screen.note(f"{error.message}; the view `assets` shows what was there before")
 
 
 def _print_saved(session: Session, project: Project) -> None:
