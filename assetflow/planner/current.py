@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from assetflow.model.record import Partition
+from assetflow.model.record import Current, Partition
 from assetflow.model.version import input_fingerprint
 from assetflow.planner.basis import Basis
 from assetflow.planner.universe import Input
@@ -39,3 +39,12 @@ def current_fingerprint(inputs: Iterable[Input], look: Lookup, config_version: s
     return input_fingerprint(
         ((upstream, partition, look(upstream, partition)) for upstream, partition in inputs), config_version
     )
+
+
+def inputs_unchanged(record: Current, inputs: Iterable[Input], look: Lookup, config_version: str) -> bool:
+    """Whether a record was made from the inputs as they are now, with this config.
+
+    The one place where recorded inputs are held against present ones: the planner asks it of what is published, a run
+    of what it is about to compute.
+    """
+    return current_fingerprint(inputs, look, config_version) == record.input_fingerprint

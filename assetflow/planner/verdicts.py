@@ -27,7 +27,7 @@ from assetflow.model.record import Current, Edge, Partition
 from assetflow.model.subset import PartitionSubset
 from assetflow.model.version import AssetVersions
 from assetflow.planner.basis import Basis, Request
-from assetflow.planner.current import Lookup, current_fingerprint, snapshot_lookup
+from assetflow.planner.current import Lookup, inputs_unchanged, snapshot_lookup
 from assetflow.planner.dependencies import dependencies_text, parse_dependencies
 from assetflow.planner.input_causes import input_causes, merge_causes, signature, unexplained
 from assetflow.planner.own_history import add_own_history
@@ -175,7 +175,7 @@ class Judge:
             if causes is None:
                 causes = shared[basis] = self._declared_causes(spec, versions, record)
             inputs = self.universe.inputs(spec.key, partition)
-            if current_fingerprint(inputs, self.look, config_version) != record.input_fingerprint:
+            if not inputs_unchanged(record, inputs, self.look, config_version):
                 differing[partition] = inputs
             judged[partition] = causes
         edges = self.basis.snapshot.edges([records[partition].materialization for partition in differing])
