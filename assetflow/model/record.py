@@ -83,7 +83,11 @@ class Snapshot:
     """The catalog at one moment, for one environment: everything a plan is computed from besides the definitions.
 
     `current` maps asset to partition to its published materialization. What only explanations and reuse need is
-    read on demand through the three functions, which answer from the same moment.
+    read on demand through the functions, which answer from the same moment.
+
+    `position` names the moment among those of one catalog, empty where it has no name; `moved` gives the asset
+    partitions whose published materialization may be another than at an earlier position, None where that cannot be
+    told. `need` announces what of `current` will be looked at (None: all of an asset), so that it is read together.
     """
 
     environment: str
@@ -95,6 +99,9 @@ class Snapshot:
     components: Callable[[str, str], Mapping[str, str] | None] = lambda _asset, _version: None
     reusable: Callable[[str, Partition, str, str, str], Current | None] = lambda *_key: None
     accepted: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    position: str = ""
+    moved: Callable[[str], Mapping[str, Iterable[Partition]] | None] = lambda _position: None
+    need: Callable[[Mapping[str, Iterable[str] | None]], None] = lambda _places: None
 
     @staticmethod
     def empty(environment: str = "prod") -> Snapshot:

@@ -9,6 +9,8 @@ from assetflow.model.plan import AssetVerdict, Plan, PlanStep, Verdict
 from assetflow.model.record import Partition
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.current import ABSENT, Lookup, snapshot_lookup
+from assetflow.planner.memo import Memo
+from assetflow.planner.recall import Recall
 from assetflow.planner.scope import scope_of
 from assetflow.planner.universe import Universe
 from assetflow.planner.verdicts import Judge
@@ -20,13 +22,19 @@ def build_plan(basis: Basis, request: Request) -> Plan:
     PartitionError when a target needs an upstream partition that does not exist; UsageError when `only` leaves out an
     upstream that was never materialized.
     """
+    return plan_from_memo(basis, request, Memo())[0]
+
+
+def plan_from_memo(basis: Basis, request: Request, memo: Memo) -> tuple[Plan, Memo]:
+    """The same plan, found without a look at what the memo of an earlier one vouches for; and the memo of this one."""
     universe = Universe(basis.graph, as_of=basis.as_of, dynamic=basis.snapshot.dynamic)
     scope = scope_of(universe, request.targets, only=request.only)
-    verdicts = Judge(universe, basis, request, scope).run()
+    recall = Recall(universe, basis, memo)
+    verdicts = Judge(universe, basis, request, scope, recall).run()
     steps = tuple(step for asset in basis.graph.sorted(verdicts) for step in _steps(verdicts[asset]))
     if request.only:
         _check_inputs(universe, steps, snapshot_lookup(basis))
-    return Plan(
+    plan = Plan(
         environment=basis.snapshot.environment,
         as_of=to_text(basis.as_of),
         steps=steps,
@@ -37,6 +45,7 @@ def build_plan(basis: Basis, request: Request) -> Plan:
         forced=request.force,
         notes=_notes(universe, steps),
     )
+    return plan, recall.memo()
 
 
 def _steps(verdict: AssetVerdict) -> list[PlanStep]:

@@ -14,7 +14,7 @@ def dependencies_text(universe: Universe, asset: str) -> str:
     for edge in universe.graph.specs[asset].inputs:
         mapped = lines.setdefault(edge.upstream, [])
         if universe.definition(edge.upstream) is not None:
-            mapped.append(universe.graph.mapping(asset, edge).fingerprint())
+            mapped.append(universe.mapping_text(asset, edge))
     return "\n".join(
         key if not mapped else f"{key}\t{fingerprint(MAPPING_ALGORITHM, sorted(set(mapped)))}"
         for key, mapped in sorted(lines.items())

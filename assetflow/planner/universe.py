@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from assetflow.errors import PartitionError
@@ -36,6 +36,7 @@ class Universe:
         self._all: dict[str, PartitionSubset] = {}
         self._constant_inputs: dict[str, tuple[Input, ...] | None] = {}
         self._same_key: dict[str, tuple[tuple[str, bool], ...] | None] = {}
+        self._mapping_texts: dict[PartitionMapping, str] = {}
 
     def definition(self, asset: str) -> PartitionsDefinition | None:
         """The partitions of an asset with dynamic keys known; None for an unpartitioned asset."""
@@ -58,6 +59,11 @@ class Universe:
         if asset not in self._all:
             self._all[asset] = definition.all(self.as_of)
         return self._all[asset]
+
+    def depth(self, asset: str) -> int:
+        """How many dimensions the regions of an asset's partitions have; 1 for an unpartitioned one."""
+        definition = self.definition(asset)
+        return 1 if definition is None else len(definition.axes)
 
     def newest(self, asset: str) -> Partition:
         """The last partition that is there, of which freshness speaks; None when there is none, or no partitions."""
@@ -127,17 +133,25 @@ class Universe:
 
     def inputs(self, asset: str, partition: Partition) -> tuple[Input, ...]:
         """Every upstream asset partition that one asset partition reads: by upstream key, then in upstream order."""
+        if self._same_key_inputs(asset) is not None and partition is not None:
+            everything = self.all(asset)
+            if everything is None or partition not in everything:
+                return self._mapped_inputs(asset, partition)
+        return self.reader(asset)(partition)
+
+    def reader(self, asset: str) -> Callable[[Partition], tuple[Input, ...]]:
+        """`inputs` of one asset as a function of a partition that is there, for many of them."""
         if asset not in self._constant_inputs:
             self._constant_inputs[asset] = self._inputs_for_all(asset)
         constant = self._constant_inputs[asset]
         if constant is not None:
-            return constant
-        if asset not in self._same_key:
-            self._same_key[asset] = self._same_key_inputs(asset)
-        same = self._same_key[asset]
-        everything = self.all(asset) if same is not None else None
-        if same is not None and everything is not None and partition in everything:
-            return tuple((upstream, partition if is_keyed else None) for upstream, is_keyed in same)
+            return lambda _partition: constant
+        same = self._same_key_inputs(asset)
+        if same is not None:
+            return lambda partition: tuple([(key, partition if is_keyed else None) for key, is_keyed in same])
+        return lambda partition: self._mapped_inputs(asset, partition)
+
+    def _mapped_inputs(self, asset: str, partition: Partition) -> tuple[Input, ...]:
         by_upstream: dict[str, dict[Partition, None]] = {}
         for edge in self.graph.specs[asset].inputs:
             keys = self.upstream_partitions(asset, edge, partition)
@@ -157,6 +171,11 @@ class Universe:
         It takes equal definitions, so that a key which is there for the asset is there for every upstream as well.
         Through the sets of the mappings the answer is the same; for 100,000 partitions they take seconds.
         """
+        if asset not in self._same_key:
+            self._same_key[asset] = self._same_key_edges(asset)
+        return self._same_key[asset]
+
+    def _same_key_edges(self, asset: str) -> tuple[tuple[str, bool], ...] | None:
         definition = self.definition(asset)
         if definition is None:
             return None
@@ -167,6 +186,18 @@ class Universe:
                 return None
             found[edge.upstream] = upstream is not None
         return tuple(sorted(found.items()))
+
+    def mapping_text(self, asset: str, edge: InputSpec) -> str:
+        """The fingerprint of an edge's partition mapping; empty for an unpartitioned upstream."""
+        if self.graph.specs[edge.upstream].partitions is None:
+            return ""
+        mapping = self.graph.mapping(asset, edge)
+        if type(mapping).__hash__ is None:
+            return mapping.fingerprint()  # a mapping class of the project may be like that
+        text = self._mapping_texts.get(mapping)
+        if text is None:
+            text = self._mapping_texts[mapping] = mapping.fingerprint()
+        return text
 
     def check_partition(self, asset: str, partition: str) -> None:
         """Raise the error of an unknown partition when the asset has no such partition now."""

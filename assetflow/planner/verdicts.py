@@ -1,16 +1,13 @@
-"""Verdicts: each asset partition in scope compared with what the catalog recorded, in order of the graph."""
+"""Verdicts: what the comparison of records found, with all that this plan adds to it, in order of the graph."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Iterable, Mapping
+from types import EllipsisType
 
 from assetflow.model.asset import AssetSpec, InputSpec
 from assetflow.model.cause import (
     Cause,
-    CodeChanged,
-    ComputedTogether,
-    ConfigChanged,
     DependenciesChanged,
     Forced,
     InputChanged,
@@ -21,102 +18,63 @@ from assetflow.model.cause import (
     UpstreamStale,
 )
 from assetflow.model.clock import from_text, to_text
+from assetflow.model.partition_definition import PartitionsDefinition
 from assetflow.model.plan import AssetVerdict, Verdict, VerdictGroup
 from assetflow.model.policy import FreshnessState
 from assetflow.model.record import Current, Edge, Partition
 from assetflow.model.subset import PartitionSubset
-from assetflow.model.version import AssetVersions
 from assetflow.planner.basis import Basis, Request
-from assetflow.planner.current import Lookup, inputs_unchanged, snapshot_lookup
+from assetflow.planner.compared import Compared, Comparer, Judged
+from assetflow.planner.current import Lookup, snapshot_lookup
 from assetflow.planner.dependencies import dependencies_text, parse_dependencies
-from assetflow.planner.input_causes import input_causes, merge_causes, signature, unexplained
+from assetflow.planner.groups import Piece, grouped, split
+from assetflow.planner.input_causes import input_causes, unexplained
 from assetflow.planner.own_history import add_own_history
+from assetflow.planner.recall import Recall
 from assetflow.planner.scope import Scope
+from assetflow.planner.together import with_siblings
 from assetflow.planner.universe import Input, Universe
-
-HELD = ("code", "config", "dependencies", "inputs", "output")
-"""The comparisons that hold for a fresh verdict, as an explanation lists them."""
-
-Judged = dict[Partition, tuple[Cause, ...]]
-"""Causes by partition; no causes is fresh."""
 
 
 class Judge:
     """Judges asset after asset; what is planned for one decides what is conditional downstream."""
 
-    def __init__(self, universe: Universe, basis: Basis, request: Request, scope: Scope) -> None:
+    def __init__(self, universe: Universe, basis: Basis, request: Request, scope: Scope, recall: Recall) -> None:
         self.universe = universe
         self.basis = basis
         self.request = request
         self.scope = scope
         self.look: Lookup = snapshot_lookup(basis)
+        self.comparer = Comparer(universe, basis, recall, self.look)
         self.planned: dict[str, PartitionSubset | None] = {}
         self.verdicts: dict[str, AssetVerdict] = {}
+        self._lost: dict[str, list[Partition]] = {}
+        for asset, partition in basis.lost:
+            self._lost.setdefault(asset, []).append(partition)
 
     def run(self) -> dict[str, AssetVerdict]:
         """The verdict of every asset in scope, sources left out."""
         graph = self.universe.graph
+        self.comparer.announce(self.scope)
         for asset in self.scope:
             spec = graph.specs[asset]
             if spec.is_source or asset in self.verdicts:
                 continue
-            if spec.subsettable:
+            members = graph.computations[spec.computation or spec.key]
+            if spec.subsettable or len(members) == 1:
                 self._keep(asset, self._asset(spec, self.scope[asset]))
             else:
-                self._computation(spec.computation)
+                self._computation(members)
         return self.verdicts
 
-    # --- one computation -------------------------------------------------------------------------------------
-
-    def _computation(self, name: str) -> None:
+    def _computation(self, members: Iterable[str]) -> None:
         """All outputs of a call that makes all or none: what one of them needs, the others get too."""
         specs = self.universe.graph.specs
-        members = self.universe.graph.computations[name]
         found = {key: self._asset(specs[key], self.scope[key]) for key in members if key in self.scope}
-        rebuilt: dict[Partition, tuple[str, bool]] = {}
-        for key, groups in found.items():
-            for group in groups:
-                if group.verdict is not Verdict.FRESH:
-                    for partition in _keys(group.partitions):
-                        firm = not group.conditional
-                        if partition not in rebuilt or (firm and not rebuilt[partition][1]):
-                            rebuilt[partition] = (key, firm)
-        for key in members:
-            if key not in found:
-                if not rebuilt:
-                    continue
-                definition = self.universe.definition(key)
-                subset = None if definition is None else definition.subset(p for p in rebuilt if p is not None)
-                found[key] = self._asset(specs[key], subset)
-            found[key] = self._with_siblings(key, found[key], rebuilt)
-            self._keep(key, found[key])
-
-    def _with_siblings(
-        self, asset: str, groups: tuple[VerdictGroup, ...], rebuilt: Mapping[Partition, tuple[str, bool]]
-    ) -> tuple[VerdictGroup, ...]:
-        kept: list[VerdictGroup] = []
-        joined: dict[tuple[str, bool], list[Partition]] = {}
-        for group in groups:
-            if group.verdict is not Verdict.FRESH:
-                kept.append(group)
-                continue
-            still = [partition for partition in _keys(group.partitions) if partition not in rebuilt]
-            for partition in _keys(group.partitions):
-                if partition in rebuilt:
-                    joined.setdefault(rebuilt[partition], []).append(partition)
-            if still:
-                subset = self._subset(asset, still)
-                kept.append(VerdictGroup(verdict=Verdict.FRESH, partitions=subset, held=group.held))
-        for (sibling, firm), partitions in joined.items():
-            kept.append(
-                VerdictGroup(
-                    verdict=Verdict.STALE,
-                    partitions=self._subset(asset, partitions),
-                    causes=(ComputedTogether(asset=sibling),),
-                    conditional=not firm,
-                )
-            )
-        return tuple(kept)
+        for asset, groups in with_siblings(
+            members, found, lambda asset, subset: self._asset(specs[asset], subset), self.universe
+        ):
+            self._keep(asset, groups)
 
     def _keep(self, asset: str, groups: tuple[VerdictGroup, ...]) -> None:
         self.verdicts[asset] = AssetVerdict(asset=asset, groups=groups)
@@ -128,21 +86,25 @@ class Judge:
     # --- one asset -------------------------------------------------------------------------------------------
 
     def _asset(self, spec: AssetSpec, subset: PartitionSubset | None) -> tuple[VerdictGroup, ...]:
-        records = self.basis.snapshot.current.get(spec.key, {})
+        compared = self.comparer.compare(spec, subset)
         if subset is None:
-            if None not in records:
+            if not compared.recorded:
                 return tuple(self._missing_groups(spec.key, None))
-            return self._grouped(spec, self._recorded(spec, [None], records))
-        definition = subset.definition
-        known, _gone = definition.known(key for key in records if key is not None)
-        there = known & subset
+            compared.judged.setdefault(None, ())
+            judged, _ = self._caused(spec, compared, [], None)
+            return grouped(None, judged, [])
+        there = PartitionSubset(subset.definition, compared.recorded)
         missing = subset - there
-        groups = self._grouped(spec, self._recorded(spec, list(there), records, missing)) if there else ()
+        clean = PartitionSubset(subset.definition, compared.held)
+        groups: tuple[VerdictGroup, ...] = ()
+        if there:
+            judged, pieces = self._caused(spec, compared, [((), clean)] if clean else [], missing)
+            groups = grouped(subset.definition, judged, pieces)
         return (*self._missing_groups(spec.key, missing), *groups)
 
     def _missing_groups(self, asset: str, missing: PartitionSubset | None) -> list[VerdictGroup]:
         """Missing partitions; those that are forced as well must not be answered by an earlier result."""
-        target = self.request.targets.get(asset, ...) if self.request.force else ...
+        target = self._forced(asset)
         if missing is None or target is None or target is ...:
             causes: tuple[Cause, ...] = (Missing(),) if target is ... else (Missing(), Forced())
             parts = [(missing, causes)]
@@ -154,56 +116,33 @@ class Judge:
             if partitions is None or partitions
         ]
 
-    def _recorded(
-        self,
-        spec: AssetSpec,
-        partitions: list[Partition],
-        records: Mapping[Partition, Current],
-        missing: PartitionSubset | None = None,
-    ) -> Judged:
-        """Causes of partitions that have a record; `missing` are those of the asset that have none."""
-        versions = self.basis.versions[spec.key]
-        config_version = versions.config_version
-        dependencies = dependencies_text(self.universe, spec.key)
-        shared: dict[tuple[str, str], tuple[Cause, ...]] = {}
-        differing: dict[Partition, tuple[Input, ...]] = {}
-        judged: Judged = {}
-        for partition in partitions:
-            record = records[partition]
-            basis = (record.code_version, record.config)
-            causes = shared.get(basis)
-            if causes is None:
-                causes = shared[basis] = self._declared_causes(spec, versions, record)
-            inputs = self.universe.inputs(spec.key, partition)
-            if not inputs_unchanged(record, inputs, self.look, config_version):
-                differing[partition] = inputs
-            judged[partition] = causes
-        edges = self.basis.snapshot.edges([records[partition].materialization for partition in differing])
-        for partition, inputs in differing.items():
-            record = records[partition]
-            found = self._input_causes(spec, record, edges.get(record.materialization, ()), inputs, dependencies)
-            judged[partition] = (*judged[partition], *found)
-        self._add_time_and_place(spec, records, judged)
-        self._add_upstream_stale(spec, judged)
-        if spec.key in spec.upstreams and (missing or differing or any(judged.values())):
+    def _caused(
+        self, spec: AssetSpec, compared: Compared, pieces: list[Piece], missing: PartitionSubset | None
+    ) -> tuple[Judged, list[Piece]]:
+        """Every cause of the partitions that have a record; `missing` are those of the asset that have none.
+
+        Partitions that held stay together in `pieces`, those that are looked at one by one are judged.
+        """
+        judged, differing = compared.judged, compared.differing
+        edges: Mapping[str, tuple[Edge, ...]] = {}
+        records = self.basis.snapshot.current.get(spec.key, {})
+        if differing:
+            dependencies = dependencies_text(self.universe, spec.key)
+            edges = self.basis.snapshot.edges([records[partition].materialization for partition in differing])
+            for partition, inputs in differing.items():
+                record = records[partition]
+                found = self._input_causes(spec, record, edges.get(record.materialization, ()), inputs, dependencies)
+                judged[partition] = (*judged[partition], *found)
+        pieces = self._add_time_and_place(spec, judged, pieces)
+        pieces = self._add_upstream_stale(spec, judged, pieces)
+        is_touched = missing or differing or any(judged.values()) or any(causes for causes, _ in pieces)
+        if spec.key in spec.upstreams and is_touched:
             read = {key: (records[key], edges.get(records[key].materialization, ())) for key in differing}
+            judged, pieces = _one_by_one(self.universe.definition(spec.key), judged, pieces), []
             add_own_history(spec.key, judged, missing=missing, universe=self.universe, look=self.look, read=read)
         for partition, inputs in differing.items():
             judged[partition] = judged[partition] or tuple(unexplained(records[partition].input_fingerprint, inputs))
-        return judged
-
-    def _declared_causes(self, spec: AssetSpec, versions: AssetVersions, record: Current) -> tuple[Cause, ...]:
-        """Causes that follow from the declaration alone: code and config."""
-        causes: list[Cause] = []
-        code = versions.code
-        if code.version is None:
-            causes.append(Unverifiable(reason="; ".join(code.problems) or "its code has no version"))
-        elif code.version != record.code_version:
-            before = self.basis.snapshot.components(spec.key, record.code_version)
-            causes.append(CodeChanged(components=_difference(before, dict(code.components))))
-        if versions.config_version != record.config:
-            causes.append(ConfigChanged(fields=_fields(record.config, versions.config_version)))
-        return tuple(causes)
+        return judged, pieces
 
     def _input_causes(
         self, spec: AssetSpec, record: Current, recorded: tuple[Edge, ...], inputs: tuple[Input, ...], dependencies: str
@@ -251,27 +190,49 @@ class Judge:
         subset = self.planned[asset]
         return subset is None or partition in subset
 
-    def _add_time_and_place(self, spec: AssetSpec, records: Mapping[Partition, Current], judged: Judged) -> None:
-        """Causes that come from outside the definitions: a lost object, a policy, a request."""
-        lost = self.basis.lost
-        target = self.request.targets.get(spec.key, ...) if self.request.force else ...
-        newest = self.universe.newest(spec.key)
-        for partition in judged:
-            record = records[partition]
-            causes: list[Cause] = []
-            if lost and (spec.key, partition) in lost:
-                causes.append(OutputLost(uri=record.uri))
-            if partition == newest and spec.freshness is not None and self.request.freshness:
-                made = from_text(record.materialized_at)
-                if spec.freshness.state(made, self.basis.as_of) is FreshnessState.OVERDUE:
-                    due = to_text(spec.freshness.due(made))
-                    causes.append(Overdue(policy=spec.freshness.describe(), since=due))
-            if target is not ... and (target is None or partition in target):
-                causes.append(Forced())
-            if causes:
-                judged[partition] = (*judged[partition], *causes)
+    # --- causes from outside the records ---------------------------------------------------------------------
 
-    def _add_upstream_stale(self, spec: AssetSpec, judged: Judged) -> None:
+    def _add_time_and_place(self, spec: AssetSpec, judged: Judged, pieces: list[Piece]) -> list[Piece]:
+        """Causes that come from outside the definitions: a lost object, a policy, a request."""
+        asset = spec.key
+        single: dict[Partition, list[Cause]] = {}
+        for partition in self._lost.get(asset, ()):
+            if partition in judged or _holds(pieces, partition):
+                uri = self.basis.snapshot.current[asset][partition].uri
+                single.setdefault(partition, []).append(OutputLost(uri=uri))
+        overdue = self._overdue(spec, judged, pieces)
+        if overdue is not None:
+            single.setdefault(overdue[0], []).append(overdue[1])
+        for partition, causes in single.items():
+            judged[partition] = (*judged.get(partition, ()), *causes)
+        taken = [key for key in single if key is not None]
+        if taken and pieces:
+            pieces = [(causes, subset - subset.definition.subset(taken)) for causes, subset in pieces]
+        target = self._forced(asset)
+        if target is not ...:
+            for partition in judged:
+                if target is None or partition in target:
+                    judged[partition] = (*judged[partition], Forced())
+            pieces = split(pieces, target, Forced())
+        return pieces
+
+    def _overdue(self, spec: AssetSpec, judged: Judged, pieces: list[Piece]) -> tuple[Partition, Overdue] | None:
+        """The newest partition, if it has a record that is older than the policy allows."""
+        newest = self.universe.newest(spec.key)
+        if spec.freshness is None or not self.request.freshness:
+            return None
+        if newest not in judged and not _holds(pieces, newest):
+            return None
+        made = from_text(self.comparer.made_at(spec.key, newest))
+        if spec.freshness.state(made, self.basis.as_of) is not FreshnessState.OVERDUE:
+            return None
+        return newest, Overdue(policy=spec.freshness.describe(), since=to_text(spec.freshness.due(made)))
+
+    def _forced(self, asset: str) -> PartitionSubset | EllipsisType | None:
+        """The partitions of the asset that are rebuilt whatever their state (None: all); `...` for none."""
+        return self.request.targets.get(asset, ...) if self.request.force else ...
+
+    def _add_upstream_stale(self, spec: AssetSpec, judged: Judged, pieces: list[Piece]) -> list[Piece]:
         """Mark what reads a partition that a step of this plan touches."""
         for upstream in sorted({edge.upstream for edge in spec.inputs if edge.upstream != spec.key}):
             if upstream not in self.planned:
@@ -284,6 +245,9 @@ class Judge:
                 for partition in judged:
                     if (touched is None or partition in touched) and cause not in judged[partition]:
                         judged[partition] = (*judged[partition], cause)
+                if touched is None or isinstance(touched, PartitionSubset):
+                    pieces = split(pieces, touched, cause)
+        return pieces
 
     def _reading(
         self, spec: AssetSpec, edge: InputSpec, planned: PartitionSubset | None
@@ -294,52 +258,15 @@ class Judge:
         read = self.universe.upstream_subset(spec.key, edge, None)
         return None if read is None or read & planned else ()
 
-    # --- grouping --------------------------------------------------------------------------------------------
 
-    def _grouped(self, spec: AssetSpec, judged: Judged) -> tuple[VerdictGroup, ...]:
-        collected: dict[tuple[object, ...], list[Partition]] = {}
-        merged: dict[tuple[object, ...], tuple[Cause, ...]] = {}
-        for partition, causes in judged.items():
-            mark = signature(causes)
-            if mark in collected:
-                merged[mark] = merge_causes(merged[mark], causes)
-            else:
-                merged[mark] = causes
-            collected.setdefault(mark, []).append(partition)
-        return tuple(
-            VerdictGroup(
-                verdict=Verdict.STALE if merged[mark] else Verdict.FRESH,
-                partitions=self._subset(spec.key, partitions),
-                causes=merged[mark],
-                conditional=bool(merged[mark]) and not any(cause.certain for cause in merged[mark]),
-                held=() if merged[mark] else HELD,
-            )
-            for mark, partitions in collected.items()
-        )
-
-    def _subset(self, asset: str, partitions: Iterable[Partition]) -> PartitionSubset | None:
-        definition = self.universe.definition(asset)
-        if definition is None:
-            return None
-        return definition.subset(partition for partition in partitions if partition is not None)
+def _holds(pieces: list[Piece], partition: Partition) -> bool:
+    return any(partition in subset for _, subset in pieces)
 
 
-def _keys(subset: PartitionSubset | None) -> Iterable[Partition]:
-    return (None,) if subset is None else subset
-
-
-def _difference(before: Mapping[str, str] | None, now: Mapping[str, str]) -> tuple[str, ...]:
-    """Names of components that changed, were added (+) or are gone (-); empty when the old ones are not known."""
-    if before is None:
-        return ()
-    changed = [name for name in now if name in before and before[name] != now[name]]
-    added = [f"+{name}" for name in now if name not in before]
-    removed = [f"-{name}" for name in before if name not in now]
-    return (*sorted(changed), *sorted(added), *sorted(removed))
-
-
-def _fields(before: str, now: str) -> tuple[str, ...]:
-    then_fields = json.loads(before) if before else {}
-    now_fields = json.loads(now) if now else {}
-    names = then_fields.keys() | now_fields.keys()
-    return tuple(sorted(name for name in names if then_fields.get(name) != now_fields.get(name)))
+def _one_by_one(definition: PartitionsDefinition | None, judged: Judged, pieces: list[Piece]) -> Judged:
+    """All partitions with their causes, in the order of the definition."""
+    found: Judged = dict(judged)
+    found.update((partition, causes) for causes, subset in pieces for partition in subset)
+    if definition is None:
+        return found
+    return {partition: found[partition] for partition in definition.subset(key for key in found if key is not None)}
