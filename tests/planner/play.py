@@ -17,8 +17,9 @@ from assetflow.model.clock import from_text, to_text
 from assetflow.model.plan import Plan
 from assetflow.model.record import Current, Edge, Observation, Snapshot, StepStatus
 from assetflow.planner.basis import Basis, Request
-from assetflow.planner.build import build_plan
+from assetflow.planner.build import build_plan, plan_from_memo
 from assetflow.planner.dependencies import dependencies_text
+from assetflow.planner.memo import Memo
 from assetflow.planner.universe import Universe
 from tests.planner.world import MAX_AGE, Place, World
 
@@ -44,6 +45,7 @@ class Shelf:
     edges: dict[str, tuple[Edge, ...]] = field(default_factory=dict)
     made: dict[Place, list[tuple[Key, Current]]] = field(default_factory=dict)
     objects: dict[str, str] = field(default_factory=dict)
+    moves: list[Place] = field(default_factory=list)
     order: int = 0
 
     def record(self, place: Place) -> Current | None:
@@ -54,7 +56,15 @@ class Shelf:
         record = self.record(place)
         return next((k for k, r in self.made.get(place, ()) if record and r.materialization == record.materialization))
 
+    def moved(self, position: str) -> dict[str, set[str | None]]:
+        """What was published since a position, which is a number of publications."""
+        found: dict[str, set[str | None]] = {}
+        for asset, partition in self.moves[int(position) :]:
+            found.setdefault(asset, set()).add(partition)
+        return found
+
     def publish(self, place: Place, record: Current) -> None:
+        self.moves.append(place)
         self.current.setdefault(place[0], {})[place[1]] = record
 
     def reusable(self, asset: str, partition: str | None, *key: str) -> Current | None:
@@ -70,6 +80,24 @@ class Shelf:
             for partition, record in records.items()
             if record.uri not in self.objects
         )
+
+
+class Remembering:
+    """The planner with its memo, which goes through its text between one plan and the next.
+
+    A plan from the memo has to be the plan without one. `spoil` makes the memo a wrong one before it is used.
+    """
+
+    def __init__(self, spoil: Callable[[Memo, Basis], Memo] = lambda memo, _basis: memo) -> None:
+        self.spoil = spoil
+        self.text = ""
+
+    def __call__(self, basis: Basis, request: Request) -> Plan:
+        plan, memo = plan_from_memo(basis, request, self.spoil(Memo.from_text(self.text, tag="t"), basis))
+        self.text = memo.to_text(tag="t")
+        if plan != build_plan(basis, request):
+            raise Violation("the memo changes the plan")
+        return plan
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,6 +128,8 @@ class Session:
                 order=shelf.order,
                 edges=lambda ids: {id: shelf.edges[id] for id in ids},
                 reusable=shelf.reusable,
+                position=str(len(shelf.moves)),
+                moved=shelf.moved,
             ),
             as_of=self.world.now,
             lost=shelf.lost(),

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from tests.planner.play import Session
+from tests.planner.play import Remembering, Session
 from tests.planner.world import Reads, World, possible_reads
 
 _BLANK = World()
@@ -16,11 +16,11 @@ FLAGS = st.fixed_dictionaries({"only": st.booleans(), "force": st.booleans(), "f
 
 
 class Histories(RuleBasedStateMachine):
-    """Edits in any order, and runs in between that have to keep every promise of `play`."""
+    """Edits in any order, and runs in between that have to keep every promise of `play`, from a memo as without one."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.session = Session()
+        self.session = Session(planner=Remembering())
         self.world = self.session.world
 
     @rule(call=CALLS, code=st.integers(0, 5))

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.planner.play import Session, Violation, history
+from tests.planner.play import Remembering, Session, Violation, history
 from tests.planner.wrong import WRONG
 
 HISTORIES = 60
@@ -15,7 +15,7 @@ LENGTH = 8
 
 def test_the_planner_keeps_every_promise_in_histories_that_catch_the_wrong_ones() -> None:
     for seed in range(HISTORIES):
-        history(Session(), random.Random(seed), length=LENGTH)
+        history(Session(planner=Remembering()), random.Random(seed), length=LENGTH)
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -288,7 +288,7 @@ def _calls() -> list[Call]:
     return [
         Call(outputs=("a",), cut=Cut.DAILY),
         Call(outputs=("b",), reads={"s": Reads.WHOLE}),
-        Call(outputs=("c",), cut=Cut.STATIC, reads={"t": Reads.SAME}),
+        Call(outputs=("c",), cut=Cut.STATIC, reads={"t": Reads.SAME}, policy=True),
         Call(outputs=("m1", "m2"), reads={"b": Reads.WHOLE, "c": Reads.ALL}),
         Call(outputs=("d",), cut=Cut.DAILY, reads={"a": Reads.SAME, "d": Reads.BEFORE}),
         Call(outputs=("e",), cut=Cut.STATIC, reads={"c": Reads.SAME, "b": Reads.WHOLE}, blind=True),

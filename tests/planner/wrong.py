@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from assetflow.executor.calls import Decision, State
@@ -16,8 +16,10 @@ from assetflow.model.record import Current, Edge, Partition
 from assetflow.model.version import input_fingerprint
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.build import build_plan
+from assetflow.planner.memo import Memo
+from assetflow.planner.recall import Recall
 from assetflow.planner.universe import Universe
-from tests.planner.play import Planner, Session
+from tests.planner.play import Planner, Remembering, Session, Violation
 from tests.planner.world import START
 
 # --- planners that leave something out
@@ -258,6 +260,83 @@ class ReusesAnyInput(State):
         return replace(decision, reuse=record) if decision.runs and same_code else decision
 
 
+# --- memos that say what does not hold ---
+
+
+Moves = Mapping[str, Iterable[Partition]]
+
+
+def with_moves(change: Callable[[Basis, Moves], Moves]) -> Planner:
+    """A planner with a memo that is told other things than what moved."""
+    remembering = Remembering()
+
+    def plan(basis: Basis, request: Request) -> Plan:
+        honest = build_plan(basis, request)
+        moved = lambda position: change(basis, basis.snapshot.moved(position) or {})  # noqa: E731
+        told = replace(basis, snapshot=replace(basis.snapshot, moved=moved))
+        if remembering(told, request) != honest:
+            raise Violation("the memo changes the plan")
+        return honest
+
+    return plan
+
+
+def readers_forgotten(basis: Basis, moved: Moves) -> Moves:
+    """What nothing else reads is all that is seen to move."""
+    return {asset: partitions for asset, partitions in moved.items() if not basis.graph.downstream(asset)}
+
+
+def any_base(memo: Memo, basis: Basis) -> Memo:
+    """Whatever the definitions were when something held, it holds."""
+    recall = Recall(Universe(basis.graph, as_of=basis.as_of, dynamic={}), basis, Memo())
+    known = {asset: replace(known, base=recall.of(asset).base) for asset, known in memo.known.items()}
+    return replace(memo, known=known)
+
+
+def sources_as_now(memo: Memo, basis: Basis) -> Memo:
+    """What the sources hold now is taken for what they held."""
+    now = {
+        key: {part: f"v{seen.data_version}" for part, seen in found.items()}
+        for key, found in basis.snapshot.observations.items()
+    }
+    return replace(memo, sources=now)
+
+
+def seen_as_now(memo: Memo, basis: Basis) -> Memo:
+    """Partitions that came to be there upstream were always there."""
+    universe = Universe(basis.graph, as_of=basis.as_of, dynamic={})
+    now = {key: {up: u.region for up in known.seen if up in basis.graph and (u := universe.all(up))}
+           for key, known in memo.known.items()}  # fmt: skip
+    return replace(memo, known={key: replace(known, seen=now[key]) for key, known in memo.known.items()})
+
+
+def recorded_holds(memo: Memo, _basis: Basis) -> Memo:
+    """What has a record holds."""
+    return replace(memo, known={key: replace(known, held=known.recorded) for key, known in memo.known.items()})
+
+
+def looked_holds(memo: Memo, _basis: Basis) -> Memo:
+    """What was looked at has a record."""
+    known = {key: replace(known, held=known.looked, recorded=known.looked) for key, known in memo.known.items()}
+    return replace(memo, known=known)
+
+
+def always_the_same_newest(memo: Memo, _basis: Basis) -> Memo:
+    """The newest partition was made just now."""
+    at = "2030-01-01T00:00:00.000000Z"
+    known = {key: replace(known, newest=known.newest and (known.newest[0], at)) for key, known in memo.known.items()}
+    return replace(memo, known=known)
+
+
+MEMOS: dict[str, Callable[[Memo, Basis], Memo]] = {
+    "holds under any definitions": any_base,
+    "takes sources for what they are now": sources_as_now,
+    "takes what came for what was there": seen_as_now,
+    "takes a record for one that holds": recorded_holds,
+    "takes a look for a record": looked_holds,
+    "takes everything for new": always_the_same_newest,
+}
+
 CAUSES: Iterable[str] = (
     "missing", "code_changed", "config_changed", "input_changed", "dependencies_changed", "partition_mapping_changed",
     "output_lost", "upstream_stale", "overdue", "forced", "computed_together",
@@ -287,4 +366,10 @@ WRONG: dict[str, Callable[[], Session]] = {
     "does not see the run": lambda: Session(state=BlindToTheRun),
     "believes the store": lambda: Session(state=Credulous),
     "reuses whatever the inputs": lambda: Session(state=ReusesAnyInput),
+    "remembers through moves": lambda: Session(planner=with_moves(lambda _basis, _moved: {})),
+    "remembers through moves upstream": lambda: Session(planner=with_moves(readers_forgotten)),
+    **{
+        f"has a memo that {name}": lambda spoil=spoil: Session(planner=Remembering(spoil))  # type: ignore[misc]
+        for name, spoil in MEMOS.items()
+    },
 }
