@@ -125,7 +125,8 @@ where s.kind = 'checked'"""
 
 _PARTITIONS_CHANGED = """
 insert into inside.dynamic
-select s.definition, s._l, s._o, s.added, s.removed, s.at from _stage s where s.kind = 'partitions_changed'"""
+select s.definition, s._l, s._o, s.added, s.removed, s.at, coalesce(s."order", 0) from _stage s
+where s.kind = 'partitions_changed'"""
 
 _CODE_RECORDED = (
     """create or replace temp table _coded as

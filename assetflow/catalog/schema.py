@@ -71,7 +71,8 @@ create table inside.checks(
     id varchar, run integer, asset integer, partition integer, m bigint, name varchar, passed boolean,
     severity varchar, message varchar, metadata json, checked_at timestamp);
 create table inside.dynamic(
-    definition varchar, log integer, position bigint, added varchar[], removed varchar[], changed_at timestamp);
+    definition varchar, log integer, position bigint, added varchar[], removed varchar[], changed_at timestamp,
+    "order" bigint);
 
 create table inside.code(asset integer, code_version varchar, packages json, recorded_at timestamp);
 create table inside.code_components(asset integer, code_version varchar, component varchar, hash varchar);
@@ -84,7 +85,15 @@ create table inside.column_edges(
     asset varchar, "column" varchar, input_asset varchar, input_column varchar, kind varchar);
 """
 
-MIGRATIONS: tuple[Migration, ...] = ()
+
+
+def _dynamic_order(con: Connection) -> None:
+    """The logical time of changes of dynamic keys; those before it stand in the order of their clocks."""
+    con.execute('alter table inside.dynamic add column "order" bigint')
+    con.execute('update inside.dynamic set "order" = 0')
+
+
+MIGRATIONS: tuple[Migration, ...] = (_dynamic_order,)
 """`MIGRATIONS[n]` takes a catalog of version n + 1 to version n + 2, inside the transaction of a fold."""
 
 

@@ -43,11 +43,11 @@ order by a.key, q.key nulls first"""
 _DYNAMIC = """
 select d.definition, d.added, d.removed
 from inside.dynamic d join inside.logs l on l.log = d.log
-order by d.changed_at, l.name, d.position"""
+order by d."order", d.changed_at, l.name, d.position"""
 
 _ORDER = """
 select greatest(0, (select max("order") from inside.publications), (select max("order") from inside.materializations),
-    (select max("order") from inside.observations))"""
+    (select max("order") from inside.observations), (select max("order") from inside.dynamic))"""
 
 _EDGES = f"""
 with asked as (

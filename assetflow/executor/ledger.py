@@ -177,7 +177,7 @@ class Ledger:
                 events.append(
                     PartitionsChanged(
                         at=self.now(), definition=name, added=list(now[kept:]), removed=list(before[kept:]),
-                        run_id=self.run_id,
+                        run_id=self.run_id, order=self.recorder.next_order(),
                     )
                 )  # fmt: skip
         return events

@@ -183,13 +183,14 @@ class PointerMoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionsChanged(Event):
-    """Keys were added to or removed from a dynamic partitions definition, in order."""
+    """Keys were added to or removed from a dynamic partitions definition, in order; `order` as in `StepFinished`."""
 
     kind = "partitions_changed"
     definition: str
     added: list[str]
     removed: list[str]
     run_id: str | None = None
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

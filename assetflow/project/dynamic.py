@@ -74,7 +74,8 @@ def change_keys(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Add and remove keys; the ones that really came and went. Data of removed keys stays in the store and history."""
     check_name(project.graph, name)
-    before = project.snapshot().dynamic.get(name, ())
+    snapshot = project.snapshot()
+    before = snapshot.dynamic.get(name, ())
     absent = [key for key in remove if key not in before]
     if absent:
         raise UnknownPartitionError(
@@ -87,7 +88,9 @@ def change_keys(
     DynamicPartitions(name, (*(key for key in before if key not in removed), *added))  # refuses keys that cannot be
     if added or removed:
         now = project.clock.now()
-        event = PartitionsChanged(at=to_text(now), definition=name, added=list(added), removed=list(removed))
+        event = PartitionsChanged(
+            at=to_text(now), definition=name, added=list(added), removed=list(removed), order=snapshot.order + 1
+        )
         log = project.catalog.open_log(f"partitions-{new_run_id(now)}")
         try:
             log.append([event])

@@ -243,6 +243,16 @@ def test_dynamic_partitions_are_replayed_in_order(tmp_path: Path) -> None:
     assert target.snapshot("prod").dynamic == {"files": ("a", "c", "b")}
 
 
+def test_dynamic_partitions_follow_logical_time_whatever_the_clock_says(tmp_path: Path) -> None:
+    target = catalog(tmp_path)
+    first = PartitionsChanged(at=at(9), definition="files", added=["a"], removed=[], order=1)
+    second = PartitionsChanged(at=at(3), definition="files", added=["b"], removed=["a"], order=2)
+    record(target, "r2", [second])
+    record(target, "r1", [first])
+    assert target.snapshot("prod").dynamic == {"files": ("b",)}
+    assert target.snapshot("prod").order == 2
+
+
 def test_a_running_step_shows_until_it_ends(tmp_path: Path) -> None:
     target = catalog(tmp_path)
     record(target, "r1", [started("r1", steps=2), began("r1", 0, "a"), began("r1", 1, "b"), made("r1", 0, "a")])
