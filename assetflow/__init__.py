@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from assetflow.model.policy import FreshnessPolicy as FreshnessPolicy
     from assetflow.model.policy import RetryPolicy as RetryPolicy
     from assetflow.project.project import Project as Project
+    from assetflow.project.tick import Tick as Tick
     from assetflow.testing.memory import materialize as materialize
 
 _HOMES = {
@@ -70,6 +71,7 @@ _HOMES = {
     "model.plan": ("Plan",),
     "model.policy": ("FreshnessPolicy", "RetryPolicy"),
     "project.project": ("Project",),
+    "project.tick": ("Tick",),
     "testing.memory": ("materialize",),
 }  # fmt: skip
 

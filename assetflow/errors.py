@@ -39,6 +39,17 @@ class AssetflowError(Exception):
         """The error as the object that `--json` prints under `error`."""
         return {"slug": self.slug, "message": self.message, "hint": self.hint, **self.payload}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors pass between processes whole: attributes as they are, no constructor runs again."""
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(cls: type[AssetflowError], args: tuple[Any, ...], attributes: dict[str, Any]) -> AssetflowError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
+
 
 # --- exit 2: how assetflow was asked -----------------------------------------------------------------------------
 
@@ -152,7 +163,8 @@ class DefinitionError(AssetflowError):
         if isinstance(problems, str):
             problems = (Problem(slug="definition", message=problems, hint=hint, **payload),)
         self.problems: tuple[Problem, ...] = tuple(
-            sorted(problems, key=lambda p: (p.file or "", p.line or 0, p.slug, p.message))
+            # once each: a module that does not parse is the same problem for everybody who imports it
+            sorted(dict.fromkeys(problems), key=lambda p: (p.file or "", p.line or 0, p.slug, p.message))
         )
         count = len(self.problems)
         head = "1 problem in the definitions" if count == 1 else f"{count} problems in the definitions"

@@ -40,6 +40,8 @@ class ModuleSpace:
         self.roots = tuple(root.resolve() for root in roots)
         self.prefix = f"_assetflow_{next(_counter)}"
         self.by_path: dict[Path, ModuleType] = {}
+        self.attempted: set[Path] = set()  # also what failed to load
+        self._read: dict[Path, tuple[tuple[int, ...], bytes]] = {}
         self._code_cache = code_cache
         self._resolved: dict[str, Path | None] = {}
 
@@ -49,6 +51,7 @@ class ModuleSpace:
         module = self.by_path.get(path)
         if module is not None:
             return module
+        self.attempted.add(path)
         name = self._name(path)
         module = ModuleType(name)
         self._prepare(module, path)
@@ -66,6 +69,10 @@ class ModuleSpace:
         """Forget the modules: their functions stay usable, their names leave `sys.modules`."""
         for name in [name for name in sys.modules if name == self.prefix or name.startswith(self.prefix + ".")]:
             del sys.modules[name]
+
+    def outdated(self) -> list[Path]:
+        """Files that hold something else by now than what was run, sorted."""
+        return sorted(path for path, (stat, source) in self._read.items() if not _holds(path, stat, source))
 
     def absent(self) -> list[Path]:
         """Places where a project module was looked for and not found: a file there changes an import."""
@@ -98,7 +105,9 @@ class ModuleSpace:
 
     def _code(self, path: Path) -> CodeType:
         """Compiled code, cached by content: `__pycache__` compares whole seconds, and an edit can be faster."""
+        stat = _stat(path)
         source = path.read_bytes()
+        self._read[path] = (stat, source)
         if self._code_cache is None:
             return compile(source, str(path), "exec", dont_inherit=True)
         tag = f"{sys.implementation.cache_tag}|{path}|".encode()
@@ -208,6 +217,18 @@ class ModuleSpace:
             )
         place = self._resolved[top]
         return None if place is not None and place == not_file else place
+
+
+def _stat(path: Path) -> tuple[int, ...]:
+    seen = os.stat(path)
+    return seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino
+
+
+def _holds(path: Path, stat: tuple[int, ...], source: bytes) -> bool:
+    try:
+        return _stat(path) == stat or path.read_bytes() == source
+    except OSError:
+        return False
 
 
 def _module_place(folder: Path, name: str) -> Path | None:

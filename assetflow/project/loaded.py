@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from assetflow.catalog.rows import AssetRow
@@ -17,7 +18,7 @@ from assetflow.define.load import load_definitions
 from assetflow.define.modules import ModuleSpace
 from assetflow.define.resolve import resolve
 from assetflow.define.settings import Settings
-from assetflow.errors import DefinitionError, UnknownAssetError, did_you_mean
+from assetflow.errors import DefinitionError, Problem, UnknownAssetError, did_you_mean
 from assetflow.graph.graph import AssetGraph
 from assetflow.graph.validate import validate
 from assetflow.model.asset import AssetSpec
@@ -56,6 +57,9 @@ class LoadedProject:
             )
         if self.settings.cache_root.parent.is_dir():
             cache.save()
+        if self.space is not None and (changed := self.space.outdated()):
+            # a version of the new text would be recorded for what the old one makes
+            raise DefinitionError(_outdated(path, self.settings) for path in changed)
         return found
 
     def code(self, asset: str) -> CodeVersion:
@@ -135,6 +139,18 @@ class LoadedProject:
         )
 
 
+def _outdated(path: Path, settings: Settings) -> Problem:
+    shown = path.relative_to(settings.root).as_posix() if path.is_relative_to(settings.root) else str(path)
+    return Problem(
+        slug=OUTDATED, message="the file changed while the project was being loaded", file=shown,
+        hint="run the command again",
+    )  # fmt: skip
+
+
+OUTDATED = "changed_meanwhile"
+"""The slug of the problem that goes away when the project is loaded once more."""
+
+
 def _wiring(computation: Computation, spec: AssetSpec) -> tuple[tuple[str, str], ...]:
     """What a declaration says beside the function and decides the value: which upstream feeds which parameter, how much
     of it, the order of outputs, and the windows that a context shows. Components only where it says more than the
@@ -176,12 +192,20 @@ def _with_wiring(version: str, wiring: tuple[tuple[str, str], ...]) -> str:
     return fingerprint("w1", version, wiring) if wiring else version
 
 
-def load_project(settings: Settings, environ: Mapping[str, str]) -> LoadedProject:
-    """Load a project from its asset files; DefinitionError with every problem when there are any."""
-    space = ModuleSpace(
+def module_space(settings: Settings) -> ModuleSpace:
+    """Where the modules of a project are loaded, with nothing loaded yet."""
+    return ModuleSpace(
         settings.root, (*settings.asset_roots, settings.root), code_cache=settings.cache_root / "code"
         if settings.catalog_root.is_dir() else None,
     )  # fmt: skip
+
+
+def load_project(settings: Settings, environ: Mapping[str, str], space: ModuleSpace | None = None) -> LoadedProject:
+    """Load a project from its asset files; DefinitionError with every problem when there are any.
+
+    A `space` that is given tells afterwards what was looked at, also when loading failed.
+    """
+    space = module_space(settings) if space is None else space
     definitions, problems = load_definitions(settings, space)
     found = (*problems, *validate(definitions.specs))
     if found:

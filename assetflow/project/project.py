@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any, overload
 
@@ -15,6 +16,7 @@ from assetflow.catalog.catalog import Catalog
 from assetflow.catalog.rows import FoldReport, HistoryRow, Lineage, QueryResult, RunRow, StepRow
 from assetflow.define.declare import Declaration
 from assetflow.define.load import declarations_in
+from assetflow.define.modules import ModuleSpace
 from assetflow.define.settings import Settings, find_root, load_settings
 from assetflow.errors import CatalogUnwritableError, UnknownAssetError, UsageError, ValueNotFoundError, did_you_mean
 from assetflow.executor.result import RunResult
@@ -27,11 +29,12 @@ from assetflow.model.record import Current, Partition, Snapshot
 from assetflow.planner.universe import Universe
 from assetflow.project.dynamic import change_keys, check_name
 from assetflow.project.listing import AssetListing, ProjectFacts, list_assets
-from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project
+from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project, module_space
 from assetflow.project.planning import Planned, plan_request
 from assetflow.project.process import is_alive
 from assetflow.project.request import Ask, selections_of, targets_of
 from assetflow.project.running import carry_out, mark_fresh
+from assetflow.project.tick import Watching
 from assetflow.project.values import load_published
 from assetflow.store import LocalStore
 
@@ -75,6 +78,7 @@ class Project:
         self._assets: list[Declaration] | None = None if assets is None else declarations_in(assets)
         self._resources = tuple(resources)
         self._loaded: LoadedProject | None = None
+        self.space: ModuleSpace | None = None
         self.store = LocalStore(settings.catalog_root / "store")
         self.catalog = Catalog(settings.catalog_root, store_root=settings.catalog_root / "store")
 
@@ -95,11 +99,17 @@ class Project:
     # --- definitions -----------------------------------------------------------------------------------------
 
     @property
+    def is_declared(self) -> bool:
+        """Whether its assets were given as objects, not found in files."""
+        return self._assets is not None
+
+    @property
     def loaded(self) -> LoadedProject:
         """The definitions, loaded once; DefinitionError with every problem."""
         if self._loaded is None:
             if self._assets is None:
-                self._loaded = load_project(self.settings, self.environ)
+                self.space = module_space(self.settings)
+                self._loaded = load_project(self.settings, self.environ, self.space)
             else:
                 self._loaded = declared_project(self.settings, self._assets, self._resources, self.environ)
         return self._loaded
@@ -219,6 +229,17 @@ class Project:
     async def amaterialize(self, selection: str | Sequence[str] | None = None, **options: Any) -> RunResult:
         """`materialize` for use inside an event loop."""
         return await asyncio.to_thread(self.materialize, selection, **options)
+
+    def watch(self, selection: str | Sequence[str] | None = None, **options: Any) -> Watching:
+        """Bring what is selected up to date, and again at every change of code, settings or sources: a `Tick` each.
+
+        Options: `only`, `freshness`, `config`, `environment`, `workers` and `fail_fast` as for `materialize`; `check`
+        to plan only; `debounce`, the seconds without a change after which a batch is answered; `poll` for file systems
+        without notifications.
+        """
+        # by its name: it stands a row above, and only who watches loads it
+        watching: Watching = import_module("assetflow.watch.library").watch(self, selection, **options)
+        return watching
 
     def partitions(self, name: str) -> tuple[str, ...]:
         """The keys of dynamic partitions, in the order they were added."""

@@ -43,6 +43,9 @@ plan: af.Plan = project.plan("+report")
 result: af.RunResult = project.materialize("report", workers=2)
 ok: bool = result.ok
 values: dict[str, object] = af.materialize([orders, by_day])
+for tick in project.watch("+report", debounce=0.1):
+    seen: af.Tick = tick
+    told: list[str] = [difference.describe() for difference in tick.differences]
 
 orders(1)  # type: ignore[call-arg]
 wrong: int = by_day(plain.lazy())  # type: ignore[assignment]

@@ -1,0 +1,98 @@
+"""One tick as the watch keeps it: what it is about, how far its worker is, and what will be told of it."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from assetflow.errors import AssetflowError, CanceledError, RunError
+from assetflow.executor.result import RunResult
+from assetflow.model.change import Change
+from assetflow.model.event import Event, StepFinished, StepStarted
+from assetflow.model.keys import show
+from assetflow.model.record import Partition
+from assetflow.project.tick import Difference, Tick
+from assetflow.watch.messages import Planned
+from assetflow.watch.parent import Hand
+
+
+class Stage(StrEnum):
+    """Where a tick stands."""
+
+    PLANNING = "planning"
+    HELD = "held"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+@dataclass(slots=True)
+class Job:
+    """A tick in progress; `began` is the time of its first change (monotonic seconds)."""
+
+    number: int
+    hand: Hand
+    changes: tuple[Change, ...]
+    began: float
+    stage: Stage = Stage.PLANNING
+    planned: Planned | None = None
+    remaining: dict[str, int] = field(default_factory=dict)
+    running: set[tuple[str, Partition]] = field(default_factory=set)
+    differences: list[Difference] = field(default_factory=list)
+    kill_at: float | None = None
+
+    def plan_is(self, planned: Planned) -> None:
+        """Take in the plan; the steps that it has left are counted by asset."""
+        self.planned = planned
+        self.remaining = {}
+        for step in planned.plan.steps:
+            self.remaining[step.asset] = self.remaining.get(step.asset, 0) + step.count
+
+    def hear(self, event: Event, difference: Difference | None) -> None:
+        """Take in an event of the run."""
+        match event:
+            case StepStarted():
+                self.running.add((event.asset, event.partition))
+            case StepFinished():
+                self.running.discard((event.asset, event.partition))
+                left = self.remaining.get(event.asset, 0) - 1
+                if left > 0:
+                    self.remaining[event.asset] = left
+                else:
+                    self.remaining.pop(event.asset, None)
+            case _:
+                pass
+        if difference is not None:
+            self.differences.append(difference)
+
+    def pointless(self, newer: Planned) -> tuple[str, ...]:
+        """The assets of which this run still makes something that a newer plan does not want as it is made here."""
+        assert self.planned is not None
+        worth = self.planned.worth
+        return tuple(sorted(asset for asset in self.remaining if worth.get(asset) != newer.worth.get(asset)))
+
+    def tick(self, now: float, *, result: RunResult | None = None, error: AssetflowError | None = None) -> Tick:
+        """What the tick came to."""
+        return Tick(
+            number=self.number,
+            changes=self.changes,
+            plan=None if self.planned is None else self.planned.plan,
+            result=result,
+            differences=tuple(self.differences),
+            error=error,
+            seconds=now - self.began,
+        )
+
+    def death(self, status: int | None) -> AssetflowError:
+        """The error of a worker that is gone before it said how it ended."""
+        if self.stage is Stage.STOPPING:
+            return CanceledError("canceled, because what it was making changed meanwhile")
+        during = ", ".join(f"`{show(*place)}`" for place in sorted(self.running, key=str)[:3])
+        doing = f"while {during} ran" if during else "before a step ran"
+        how = "was gone" if status is None else f"ended with code {status}"
+        if status is not None and status < 0:
+            how = f"was killed by {signal.Signals(-status).name}"
+        return RunError(
+            f"the worker process {how} {doing}",
+            hint="native code that crashes, `os._exit`, or too little memory; the watch goes on with the next change",
+        )

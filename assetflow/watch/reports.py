@@ -1,0 +1,87 @@
+"""What a watch reports while it goes on: everything a screen, a stream of JSON or a library needs to know, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from assetflow.model.change import Change
+from assetflow.model.event import Event
+from assetflow.model.plan import Plan
+from assetflow.project.tick import Difference, Tick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """The folders that are listened to are others than before; `polls` says that they are looked at instead."""
+
+    assets: int | None
+    folders: int
+    polls: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A tick begins, because of these changes; without any it was asked for, or time brought it."""
+
+    number: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanMade:
+    """The plan that the tick carries out."""
+
+    number: int
+    plan: Plan
+    notices: tuple[str, ...]
+    workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """An event of the run."""
+
+    number: int
+    event: Event
+    difference: Difference | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrote:
+    """A line that a step wrote; without asset what project code wrote outside of any step."""
+
+    line: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remarked:
+    """A remark that is no error."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canceling:
+    """The run of a tick is canceled, because what it still makes of these assets is not wanted any more."""
+
+    number: int
+    assets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickEnded:
+    """A tick is over."""
+
+    tick: Tick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """The watch waits, and gathers what changes; or it goes on."""
+
+    on: bool
+
+
+Report = Watching | Changed | PlanMade | Happened | Wrote | Remarked | Canceling | TickEnded | Paused
+"""One report."""
