@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from assetflow.model.freshness import Freshness
     from assetflow.model.subset import PartitionSubset
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -75,6 +76,23 @@ def moment(text: str | None, zone: str = "UTC") -> str:
     from assetflow.model.clock import from_text
 
     return from_text(text).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def freshness_words(freshness: Freshness | None, zone: str = "UTC") -> str:
+    """Where an asset stands with its policy: `fresh, overdue at 2026-01-31 09:00:00`; empty without a policy."""
+    if freshness is None:
+        return ""
+    found = freshness.to_json()
+    state, since, deadline = found["status"], moment(found["since"], zone), moment(found["deadline"], zone)
+    match state:
+        case "overdue":
+            text = f"overdue since {since}"
+            return f"{text}, next deadline {deadline}" if deadline else text
+        case "unknown":
+            text = "unknown: never materialized"
+            return f"{text}, next deadline {deadline}" if deadline else text
+        case _:
+            return f"{state}, overdue at {deadline}"
 
 
 def short(version: str | None) -> str:

@@ -26,12 +26,13 @@ from assetflow.define.partition_options import (
     option_problems,
     own_history_problems,
 )
+from assetflow.define.policy_options import freshness_option, policy_problems
 from assetflow.errors import AssetflowError, Problem, did_you_mean
 from assetflow.model.asset import AssetKind, AssetSpec, Compute, InputSpec, Location
 from assetflow.model.keys import key_problem
 from assetflow.model.mapping import PartitionMapping, as_mapping
 from assetflow.model.partitions import PartitionsDefinition
-from assetflow.model.policy import FreshnessPolicy, RetryPolicy
+from assetflow.model.policy import RetryPolicy
 
 
 def resolve(
@@ -254,10 +255,8 @@ class _Reader:
             self.problem("priority", f"priority= is {options.priority!r}", "use a whole number; larger runs earlier")
         for found in option_problems(options):
             self.problem(*found)
-        for output in self.declaration.outputs:
-            freshness = output.options.get("freshness", options.freshness)
-            if freshness is not None and not isinstance(freshness, FreshnessPolicy):
-                self.problem("freshness", f"freshness= is {freshness!r}", "use FreshnessPolicy(max_age=timedelta(...))")
+        for trouble in policy_problems(self.declaration):
+            self.problem(*trouble)
 
     def _check_compute(self, actual: Compute) -> None:
         """`compute=` says what the function shows anyway: a coroutine function is async, any other runs in a thread."""
@@ -298,7 +297,7 @@ class _Reader:
             owners=tuple(own.get("owners", options.owners)),
             description=self._description(own.get("description")),
             location=self.location,
-            freshness=own.get("freshness", options.freshness),
+            **freshness_option(self.declaration, output),
             retry=_retry(options.retry),
             compute=Compute.ASYNC if is_async else Compute.THREAD,
             priority=options.priority,

@@ -42,6 +42,7 @@ class Settings:
     max_partitions: int = 10_000
     log_level: str = "INFO"
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    freshness: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -74,6 +75,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "max_partitions": "most dynamic partitions one step may add",
     "log_level": "least level of asset log records that are kept",
     "config": "config values per asset, under [tool.assetflow.config.ASSET]",
+    "freshness": "freshness policies that assets inherit, by selection",
 }
 
 
@@ -249,6 +251,12 @@ def _tables(value: Any) -> Mapping[str, Mapping[str, Any]]:
     return {str(name): dict(table) for name, table in sorted(value.items())}
 
 
+def _policies(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a table of selections and policies")
+    return {str(name): policy for name, policy in value.items()}
+
+
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "assets": _texts,
     "catalog": _text,
@@ -260,6 +268,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "max_partitions": _whole(1),
     "log_level": lambda value: _one_of("DEBUG", "INFO", "WARNING", "ERROR")(str(value).upper()),
     "config": _tables,
+    "freshness": _policies,
 }
 
 assert set(_PARSERS) == {f.name for f in fields(Settings)} - {"root", "origins"} == set(DESCRIPTIONS)

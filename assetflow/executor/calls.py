@@ -16,13 +16,14 @@ from assetflow.model.asset import AssetSpec, InputSpec
 from assetflow.model.cause import Forced, OutputLost, Overdue, Unverifiable
 from assetflow.model.clock import from_text
 from assetflow.model.event import Json
+from assetflow.model.freshness import AgeOf, FreshnessState
 from assetflow.model.keys import show
 from assetflow.model.mapping import LastPartition, SpecificPartitions
-from assetflow.model.policy import FreshnessState
 from assetflow.model.record import Current, Edge, Partition
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.planner.basis import Basis
 from assetflow.planner.current import current_fingerprint, snapshot_lookup
+from assetflow.planner.newest import newest_window
 from assetflow.planner.universe import Input, Universe
 
 ALWAYS_RUN = (Forced, OutputLost, Overdue, Unverifiable)
@@ -136,7 +137,10 @@ class State:
 
     def _is_too_old(self, spec: AssetSpec, partition: Partition, earlier: Current) -> bool:
         """Whether an earlier result would be overdue as soon as it is published again."""
-        if spec.freshness is None or partition != self.universe.newest(spec.key):
+        if spec.freshness is None or spec.freshness.of is not AgeOf.VALUE:
+            return False
+        everything = self.universe.all(spec.key)
+        if everything is not None and partition not in newest_window(everything):
             return False
         state = spec.freshness.state(from_text(earlier.materialized_at), self.basis.as_of)
         return state is FreshnessState.OVERDUE

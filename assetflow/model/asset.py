@@ -74,6 +74,7 @@ class AssetSpec:
     description: str = ""
     location: Location | None = None
     freshness: FreshnessPolicy | None = None
+    inherits_freshness: bool = True
     retry: RetryPolicy | None = None
     compute: Compute = Compute.THREAD
     priority: int = 0

@@ -137,14 +137,16 @@ class UpstreamStale(Cause):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overdue(Cause):
-    """Its freshness policy asks for a newer value."""
+    """Its freshness policy asks for a newer value, or that of `asset`, which is made from it; due at `since`."""
 
     kind = "overdue"
     policy: str
     since: str
+    asset: str | None = None
 
     def describe(self) -> str:
-        return f"overdue since {self.since} ({self.policy})"
+        whose = "" if self.asset is None else f"of `{self.asset}`, which needs new data: "
+        return f"overdue since {self.since} ({whose}{self.policy})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

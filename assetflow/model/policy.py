@@ -1,14 +1,16 @@
-"""Policies an asset can declare: retries and freshness."""
+"""Policies an asset can declare: retries, and freshness from its own module."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
 
 from assetflow.errors import UsageError
+from assetflow.model.freshness import FreshnessPolicy, FreshnessState
+
+__all__ = ["Backoff", "FreshnessPolicy", "FreshnessState", "RetryPolicy"]
 
 
 class Backoff(StrEnum):
@@ -64,63 +66,3 @@ class RetryPolicy:
         if self.max_delay is not None:
             seconds = min(seconds, self.max_delay)
         return seconds * (1 - self.jitter * rng.random())
-
-
-class FreshnessState(StrEnum):
-    """Where an asset stands with its freshness policy."""
-
-    FRESH = "fresh"
-    WARNING = "warning"
-    OVERDUE = "overdue"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreshnessPolicy:
-    """A promise about age: the newest value is younger than `max_age`; a warning is shown from `warn_age` on.
-
-    Ages are timedeltas. At exactly `max_age` the asset is overdue.
-    """
-
-    max_age: timedelta
-    warn_age: timedelta | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_age <= timedelta(0):
-            raise UsageError(f"FreshnessPolicy: max_age is {self.max_age}", hint="use a positive timedelta")
-        if self.warn_age is not None and not timedelta(0) < self.warn_age < self.max_age:
-            raise UsageError(
-                f"FreshnessPolicy: warn_age is {self.warn_age}",
-                hint=f"use an age between 0 and max_age ({self.max_age})",
-            )
-
-    def state(self, materialized_at: datetime | None, now: datetime) -> FreshnessState:
-        """The state at `now` of a value made at `materialized_at` (both aware)."""
-        if materialized_at is None:
-            return FreshnessState.UNKNOWN
-        age = now - materialized_at
-        if age >= self.max_age:
-            return FreshnessState.OVERDUE
-        if self.warn_age is not None and age >= self.warn_age:
-            return FreshnessState.WARNING
-        return FreshnessState.FRESH
-
-    def due(self, materialized_at: datetime) -> datetime:
-        """The instant at which a value made at `materialized_at` becomes overdue."""
-        return materialized_at + self.max_age
-
-    def describe(self) -> str:
-        """The policy in a few words, for screens and the catalog."""
-        text = f"at most {_length(self.max_age)} old"
-        return text if self.warn_age is None else f"{text}, warning from {_length(self.warn_age)}"
-
-
-def _length(length: timedelta) -> str:
-    """A length of time in words: `30 days`, `1 day 6 hours`, `90 seconds` as `1 minute 30 seconds`."""
-    left = length.total_seconds()
-    parts = []
-    for name, seconds in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
-        count, left = divmod(left, seconds) if seconds > 1 else (left, 0.0)
-        if count:
-            parts.append(f"{count:g} {name}{'' if count == 1 else 's'}")
-    return " ".join(parts) or "0 seconds"

@@ -13,20 +13,18 @@ from assetflow.model.cause import (
     InputChanged,
     Missing,
     OutputLost,
-    Overdue,
     Unverifiable,
     UpstreamStale,
 )
-from assetflow.model.clock import from_text, to_text
 from assetflow.model.partition_definition import PartitionsDefinition
 from assetflow.model.plan import AssetVerdict, Verdict, VerdictGroup
-from assetflow.model.policy import FreshnessState
 from assetflow.model.record import Current, Edge, Partition
 from assetflow.model.subset import PartitionSubset
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.compared import Compared, Comparer, Judged
 from assetflow.planner.current import Lookup, snapshot_lookup
 from assetflow.planner.dependencies import dependencies_text, parse_dependencies
+from assetflow.planner.freshness import due_in
 from assetflow.planner.groups import Piece, grouped, split
 from assetflow.planner.input_causes import input_causes, unexplained
 from assetflow.planner.own_history import add_own_history
@@ -46,6 +44,7 @@ class Judge:
         self.scope = scope
         self.look: Lookup = snapshot_lookup(basis)
         self.comparer = Comparer(universe, basis, recall, self.look)
+        self.due = due_in(universe, basis.snapshot.current, scope) if request.freshness else {}
         self.planned: dict[str, PartitionSubset | None] = {}
         self.verdicts: dict[str, AssetVerdict] = {}
         self._lost: dict[str, list[Partition]] = {}
@@ -200,9 +199,9 @@ class Judge:
             if partition in judged or _holds(pieces, partition):
                 uri = self.basis.snapshot.current[asset][partition].uri
                 single.setdefault(partition, []).append(OutputLost(uri=uri))
-        overdue = self._overdue(spec, judged, pieces)
-        if overdue is not None:
-            single.setdefault(overdue[0], []).append(overdue[1])
+        for partition, cause in self.due.get(asset, {}).items():
+            if partition in judged or _holds(pieces, partition):
+                single.setdefault(partition, []).append(cause)
         for partition, causes in single.items():
             judged[partition] = (*judged.get(partition, ()), *causes)
         taken = [key for key in single if key is not None]
@@ -215,18 +214,6 @@ class Judge:
                     judged[partition] = (*judged[partition], Forced())
             pieces = split(pieces, target, Forced())
         return pieces
-
-    def _overdue(self, spec: AssetSpec, judged: Judged, pieces: list[Piece]) -> tuple[Partition, Overdue] | None:
-        """The newest partition, if it has a record that is older than the policy allows."""
-        newest = self.universe.newest(spec.key)
-        if spec.freshness is None or not self.request.freshness:
-            return None
-        if newest not in judged and not _holds(pieces, newest):
-            return None
-        made = from_text(self.comparer.made_at(spec.key, newest))
-        if spec.freshness.state(made, self.basis.as_of) is not FreshnessState.OVERDUE:
-            return None
-        return newest, Overdue(policy=spec.freshness.describe(), since=to_text(spec.freshness.due(made)))
 
     def _forced(self, asset: str) -> PartitionSubset | EllipsisType | None:
         """The partitions of the asset that are rebuilt whatever their state (None: all); `...` for none."""

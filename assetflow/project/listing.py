@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assetflow.graph.graph import AssetGraph
-from assetflow.model.cause import CodeChanged, ConfigChanged, InputChanged, Overdue
+from assetflow.model.cause import CodeChanged, ConfigChanged, InputChanged
+from assetflow.model.freshness import Freshness, FreshnessState
 from assetflow.model.plan import Plan, Verdict
+from assetflow.planner.freshness import freshness_of
 
 if TYPE_CHECKING:
     from assetflow.project.planning import Planned
@@ -29,6 +31,7 @@ class AssetListing:
     verdict: str
     counts: Mapping[str, int]
     overdue: bool
+    freshness: Freshness | None
     tags: Mapping[str, str]
     owners: tuple[str, ...]
     description: str
@@ -47,6 +50,7 @@ class AssetListing:
             "outside": self.outside,
             "verdict": self.verdict,
             "overdue": self.overdue,
+            "freshness": None if self.freshness is None else self.freshness.to_json(),
             "tags": dict(self.tags),
             "owners": list(self.owners),
             "description": self.description,
@@ -65,8 +69,8 @@ def _listing(graph: AssetGraph, planned: Planned, key: str) -> AssetListing:
     everything = planned.universe.all(key)
     partitions = None
     counts: dict[str, int] = {}
-    overdue = False
     outside = 0
+    freshness = freshness_of(planned.universe, planned.basis.snapshot.current, spec)
     if spec.is_source:
         seen = planned.basis.snapshot.observations.get(key, {})
         absent = sum(observation.error is not None for observation in seen.values())
@@ -77,7 +81,6 @@ def _listing(graph: AssetGraph, planned: Planned, key: str) -> AssetListing:
         judged = planned.plan.verdicts[key]
         verdict = str(judged.verdict)
         counts = {str(kind): judged.count(kind) for kind in Verdict}
-        overdue = any(isinstance(cause, Overdue) for group in judged.groups for cause in group.causes)
         records = planned.basis.snapshot.current.get(key, {})
         inside = int(None in records)
         if everything is not None:
@@ -92,7 +95,8 @@ def _listing(graph: AssetGraph, planned: Planned, key: str) -> AssetListing:
         outside=outside,
         verdict=verdict,
         counts=counts,
-        overdue=overdue,
+        overdue=freshness is not None and freshness.state is FreshnessState.OVERDUE,
+        freshness=freshness,
         tags=dict(spec.tags),
         owners=spec.owners,
         description=spec.description,
@@ -101,12 +105,23 @@ def _listing(graph: AssetGraph, planned: Planned, key: str) -> AssetListing:
     )
 
 
+def overdue_assets(planned: Planned) -> frozenset[str]:
+    """The assets that are overdue by their freshness policies."""
+    found = {
+        key: freshness_of(planned.universe, planned.basis.snapshot.current, spec)
+        for key, spec in planned.universe.graph.specs.items()
+        if spec.freshness is not None
+    }
+    return frozenset(key for key, each in found.items() if each and each.state is FreshnessState.OVERDUE)
+
+
 class ProjectFacts:
     """What `status:` and `changed:` selections ask, answered from a plan of the whole project."""
 
-    def __init__(self, plan: Plan, failed: Collection[str]) -> None:
+    def __init__(self, plan: Plan, failed: Collection[str], overdue: Collection[str] = ()) -> None:
         self._plan = plan
         self._failed = failed
+        self._overdue = overdue
 
     def status(self, asset: str) -> Collection[str]:
         """The states an asset is in: a partitioned one can be partly stale and partly missing."""
@@ -117,7 +132,7 @@ class ProjectFacts:
         found.update(str(kind) for kind in (Verdict.STALE, Verdict.MISSING) if judged.count(kind))
         if judged.verdict is Verdict.FRESH:
             found.add("fresh")
-        if any(isinstance(cause, Overdue) for group in judged.groups for cause in group.causes):
+        if asset in self._overdue:
             found.add("overdue")
         return found
 

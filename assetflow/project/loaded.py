@@ -24,6 +24,7 @@ from assetflow.graph.validate import validate
 from assetflow.model.asset import AssetSpec
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.model.version import AssetVersions, CodeVersion, fingerprint
+from assetflow.project.policies import with_inherited
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def load_project(settings: Settings, environ: Mapping[str, str], space: ModuleSp
     found = (*problems, *validate(definitions.specs))
     if found:
         raise DefinitionError(found)
-    graph = AssetGraph(definitions.specs)
+    graph = with_inherited(AssetGraph(definitions.specs), settings.freshness)
     return LoadedProject(settings=settings, definitions=definitions, graph=graph, environ=environ, space=space)
 
 
@@ -222,9 +223,8 @@ def declared_project(
     found = (*problems, *validate(definitions.specs))
     if found:
         raise DefinitionError(found)
-    return LoadedProject(
-        settings=settings, definitions=definitions, graph=AssetGraph(definitions.specs), environ=environ
-    )
+    graph = with_inherited(AssetGraph(definitions.specs), settings.freshness)
+    return LoadedProject(settings=settings, definitions=definitions, graph=graph, environ=environ)
 
 
 def check_assets(graph: AssetGraph, keys: Sequence[str]) -> None:

@@ -28,7 +28,7 @@ from assetflow.model.plan import Plan
 from assetflow.model.record import Current, Partition, Snapshot
 from assetflow.planner.universe import Universe
 from assetflow.project.dynamic import change_keys, check_name
-from assetflow.project.listing import AssetListing, ProjectFacts, list_assets
+from assetflow.project.listing import AssetListing, ProjectFacts, list_assets, overdue_assets
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project, module_space
 from assetflow.project.planning import Planned, plan_request
 from assetflow.project.process import is_alive
@@ -155,7 +155,8 @@ class Project:
         """What `status:` and `changed:` in a selection are answered from; None when nothing asks."""
         if not any("status:" in text or "changed:" in text for text in ask.selection):
             return None
-        return ProjectFacts(plan_request(self, Ask(config=ask.config), environment).plan, self.last_failed())
+        planned = plan_request(self, Ask(config=ask.config), environment)
+        return ProjectFacts(planned.plan, self.last_failed(), overdue_assets(planned))
 
     def last_failed(self) -> frozenset[str]:
         """The assets whose latest step failed."""

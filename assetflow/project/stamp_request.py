@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from assetflow.model.clock import from_text
 from assetflow.model.partition_definition import PartitionsDefinition
 from assetflow.model.plan import Plan
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.planner.basis import Basis
+from assetflow.planner.freshness import next_change
 from assetflow.planner.universe import Universe
 from assetflow.project.loaded import LoadedProject
 
@@ -80,10 +80,9 @@ def until_ns(universe: Universe, plan: Plan, basis: Basis) -> int | None:
             change = _next_change(definition, universe)
             if change is not None:
                 instants.append(change)
-        policy = universe.graph.specs[asset].freshness
-        if policy is not None:
-            records = basis.snapshot.current.get(asset, {}).values()
-            instants += [policy.due(from_text(record.materialized_at)) for record in records]
+    change = next_change(universe, basis.snapshot.current, plan.verdicts)
+    if change is not None:
+        instants.append(change)
     return None if not instants else int(min(instants).timestamp() * 1e9)
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assetflow.catalog.rows import RunRow
-from assetflow.model.cause import Overdue
-from assetflow.model.plan import Plan, Verdict
+from assetflow.model.freshness import Freshness, FreshnessState
+from assetflow.model.plan import Verdict
 from assetflow.model.record import Partition, RunStatus
-from assetflow.project.planning import plan_request
+from assetflow.planner.freshness import freshness_of
+from assetflow.project.planning import Planned, plan_request
 from assetflow.project.request import Ask
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ order by finished_at desc, asset, "partition"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetStatus:
-    """The asset partitions of one asset by verdict; `overdue` counts beside them, `why` is in words."""
+    """The asset partitions of one asset by verdict; `overdue` is 1 beside them when it is; `why` is in words."""
 
     asset: str
     verdict: str
@@ -41,11 +42,13 @@ class AssetStatus:
     missing: int
     overdue: int
     why: str
+    freshness: Freshness | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "asset": self.asset, "verdict": self.verdict, "fresh": self.fresh, "stale": self.stale,
             "missing": self.missing, "overdue": self.overdue,
+            "freshness": None if self.freshness is None else self.freshness.to_json(),
         }  # fmt: skip
 
 
@@ -85,7 +88,7 @@ class ProjectStatus:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Asset partitions by verdict, and how many of them are overdue."""
+        """Asset partitions by verdict, and how many assets are overdue."""
         return {name: sum(getattr(a, name) for a in self.assets) for name in ("fresh", "stale", "missing", "overdue")}
 
     def to_json(self) -> dict[str, Any]:
@@ -106,12 +109,13 @@ class ProjectStatus:
 def project_status(project: Project) -> ProjectStatus:
     """The status of the project's environment now."""
     project.recover()
-    plan = plan_request(project, Ask(), None).plan
+    planned = plan_request(project, Ask(), None)
+    plan = planned.plan
     sources = sum(spec.is_source for spec in project.graph.specs.values())
     return ProjectStatus(
         environment=plan.environment,
         as_of=plan.as_of,
-        assets=tuple(_asset(plan, key) for key in sorted(plan.verdicts)),
+        assets=tuple(_asset(planned, key) for key in sorted(plan.verdicts)),
         sources=sources,
         running=tuple(run for run in project.catalog.runs() if run.status == RunStatus.RUNNING),
         failures=last_failures(project),
@@ -135,16 +139,17 @@ def _error(value: Any) -> Mapping[str, Any]:
     return value or {}
 
 
-def _asset(plan: Plan, key: str) -> AssetStatus:
-    judged = plan.verdicts[key]
+def _asset(planned: Planned, key: str) -> AssetStatus:
+    judged = planned.plan.verdicts[key]
+    freshness = freshness_of(planned.universe, planned.basis.snapshot.current, planned.universe.graph.specs[key])
     causes = dict.fromkeys(cause.describe() for group in judged.groups for cause in group.causes)
-    overdue = sum(group.count for group in judged.groups if any(isinstance(cause, Overdue) for cause in group.causes))
     return AssetStatus(
         asset=key,
         verdict=str(judged.verdict),
         fresh=judged.count(Verdict.FRESH),
         stale=judged.count(Verdict.STALE),
         missing=judged.count(Verdict.MISSING),
-        overdue=overdue,
+        overdue=int(freshness is not None and freshness.state is FreshnessState.OVERDUE),
+        freshness=freshness,
         why="; ".join(causes),
     )

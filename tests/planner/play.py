@@ -303,6 +303,13 @@ class Session:
             return False
         return self.world.now - from_text(record.materialized_at) >= MAX_AGE
 
+    def may_be_refreshed(self, place: Place) -> bool:
+        """Whether an overdue asset may ask this root for new data; which ones do has an oracle of its own."""
+        call, record = self.world.call_of(place[0]), self.shelf.record(place)
+        if record is None or call.pure or set(call.reads) - set(call.outputs):
+            return False
+        return self.world.now - from_text(record.materialized_at) >= MAX_AGE
+
     def _check_needed(self, task: Task, place: Place, decisions: tuple[Decision, ...]) -> None:
         """Nothing runs whose result is known already."""
         call = self.world.call_of(place[0])
@@ -310,6 +317,8 @@ class Session:
         if any(cause.kind == "forced" for place in task.places for cause in task.causes[place]):
             return
         if any(other in self.shelf.lost() or self.is_overdue(other) for other in together):
+            return
+        if any(self.may_be_refreshed(other) for other in together):
             return
         if all(self.shelf.record(other) and self.shelf.key(other) == self.key_now(other) for other in together):
             raise Violation(f"{place} ran, and nothing it is made of had changed: {task.causes}")

@@ -9,6 +9,7 @@ from assetflow.cli.options import Command, environment_option
 from assetflow.cli.screen import VERDICT_STYLES
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
+from assetflow.model.freshness import FreshnessState
 from assetflow.project.listing import AssetListing
 
 
@@ -42,6 +43,8 @@ def verdict_cell(listing: AssetListing) -> Cell:
     """The verdict of a listing as a cell; a source is no more than there or not."""
     if listing.kind == "source":
         return ("source", "dim") if listing.verdict == "fresh" else ("source missing", "red")
+    if listing.freshness is not None and listing.freshness.state is FreshnessState.WARNING and not listing.overdue:
+        return (f"{listing.verdict}, warning", VERDICT_STYLES["stale"])
     if listing.overdue:
         return (f"{listing.verdict}, overdue" if listing.verdict != "stale" else "overdue", VERDICT_STYLES["overdue"])
     return (listing.verdict, VERDICT_STYLES[listing.verdict])

@@ -15,7 +15,7 @@ from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.values import plain, result_text
-from assetflow.cli.words import amount, duration, moment, partitions_text, size
+from assetflow.cli.words import amount, duration, freshness_words, moment, partitions_text, size
 from assetflow.model.keys import show
 from assetflow.model.plan import Verdict
 from assetflow.project.details import PREVIEW_CHARACTERS, AssetDetails, asset_details
@@ -44,7 +44,7 @@ def _parts(screen: Screen, details: AssetDetails, zone: str) -> Iterator[str]:
     title = screen.style(show(spec.key, details.partition), "bold")
     yield f"{title}  {screen.style(*verdict) if isinstance(verdict, tuple) else verdict}"
     yield spec.description.strip()
-    yield columns(screen, [*_declared(details), *_causes(details), *_published(details, zone)])
+    yield columns(screen, [*_declared(details, zone), *_causes(details), *_published(details, zone)])
     if details.current is not None and details.current.schema:
         types: list[list[Cell]] = [[name, (kind, "dim")] for name, kind in details.current.schema]
         yield columns(screen, types, header=("column", "type"))
@@ -62,7 +62,7 @@ def _parts(screen: Screen, details: AssetDetails, zone: str) -> Iterator[str]:
         yield f"{text}\nand {rest:,} more: `assetflow history {spec.key}`" if rest else text
 
 
-def _declared(details: AssetDetails) -> Iterator[list[Cell]]:
+def _declared(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
     spec = details.spec
     partitions = "" if spec.partitions is None else spec.partitions.describe()
     if details.listing.partitions is not None and details.partition is None:
@@ -84,6 +84,7 @@ def _declared(details: AssetDetails) -> Iterator[list[Cell]]:
         ("read by", ", ".join(details.downstream)),
         ("partitions", partitions),
         ("policies", ", ".join([*policies, *flags])),
+        ("freshness", freshness_words(details.listing.freshness, zone)),
         ("tags", ", ".join(f"{name}={value}" if value else name for name, value in spec.tags)),
         ("owners", ", ".join(spec.owners)),
     )

@@ -10,7 +10,8 @@ from assetflow.cli.options import Command, environment_option
 from assetflow.cli.screen import VERDICT_STYLES, Screen
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
-from assetflow.cli.words import amount, moment
+from assetflow.cli.words import amount, freshness_words, moment
+from assetflow.model.freshness import FreshnessState
 from assetflow.model.keys import show
 from assetflow.project.status import AssetStatus, LastFailure, ProjectStatus, project_status
 
@@ -28,7 +29,7 @@ def command(session: Session, environment: str | None) -> None:
     if session.json:
         session.screen.document(status.to_json())
         return
-    parts = [_head(session.screen, status), _not_fresh(session.screen, status)]
+    parts = [_head(session.screen, status), _not_fresh(session.screen, status, zone)]
     parts += [_running(session.screen, status, zone), _failures(session.screen, status.failures, zone)]
     session.screen.data("\n\n".join(part for part in parts if part))
 
@@ -43,8 +44,8 @@ def _head(screen: Screen, status: ProjectStatus) -> str:
     return f"{head}\n{', '.join(counts)}" if counts else head
 
 
-def _not_fresh(screen: Screen, status: ProjectStatus) -> str:
-    rows: list[list[Cell]] = [_row(asset) for asset in status.assets if asset.stale or asset.missing or asset.overdue]
+def _not_fresh(screen: Screen, status: ProjectStatus, zone: str) -> str:
+    rows: list[list[Cell]] = [_row(asset, zone) for asset in status.assets if _is_worth_a_row(asset)]
     return (
         columns(screen, rows, header=("asset", "verdict", "stale", "missing", "fresh", "why"), right={2, 3, 4})
         if rows
@@ -52,10 +53,20 @@ def _not_fresh(screen: Screen, status: ProjectStatus) -> str:
     )
 
 
-def _row(asset: AssetStatus) -> list[Cell]:
+def _is_worth_a_row(asset: AssetStatus) -> bool:
+    warns = asset.freshness is not None and asset.freshness.state is FreshnessState.WARNING
+    return bool(asset.stale or asset.missing or asset.overdue or warns)
+
+
+def _row(asset: AssetStatus, zone: str) -> list[Cell]:
     several = asset.fresh + asset.stale + asset.missing > 1
     counts = [f"{count:,}" if several and count else "" for count in (asset.stale, asset.missing, asset.fresh)]
-    return [asset.asset, (asset.verdict, VERDICT_STYLES[asset.verdict]), *counts, (asset.why, "dim")]
+    why = asset.why
+    late = (FreshnessState.WARNING, FreshnessState.OVERDUE)
+    if asset.freshness is not None and asset.freshness.state in late and "overdue since" not in why:
+        words = freshness_words(asset.freshness, zone)
+        why = f"{why}; {words}" if why else words
+    return [asset.asset, (asset.verdict, VERDICT_STYLES[asset.verdict]), *counts, (why, "dim")]
 
 
 def _running(screen: Screen, status: ProjectStatus, zone: str) -> str:

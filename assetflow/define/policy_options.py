@@ -1,0 +1,45 @@
+"""Options of a declaration that say when an asset is made: its freshness policy."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from assetflow.define.declare import Declaration, Output
+from assetflow.errors import UsageError
+from assetflow.model.freshness import FreshnessPolicy
+
+
+def policy_problems(declaration: Declaration) -> Iterator[tuple[str, str, str | None]]:
+    """Slug, message and hint of each policy option that cannot be."""
+    for output in declaration.outputs:
+        try:
+            _freshness(_given(declaration, output, "freshness"))
+        except UsageError as error:
+            yield "freshness", error.message, error.hint
+
+
+def freshness_option(declaration: Declaration, output: Output) -> dict[str, Any]:
+    """The policy fields of an asset's spec; one that cannot be is left out, since it is told as a problem."""
+    given = _given(declaration, output, "freshness")
+    policy = None
+    with contextlib.suppress(UsageError):
+        policy = _freshness(given)
+    return {"freshness": policy, "inherits_freshness": given is None}
+
+
+def _given(declaration: Declaration, output: Output, name: str) -> Any:
+    return output.options.get(name, getattr(declaration.options, name))
+
+
+def _freshness(given: Any) -> FreshnessPolicy | None:
+    """The policy that an option says: one, a length of time, or False for none at all."""
+    if given is None or given is False:
+        return None
+    if isinstance(given, FreshnessPolicy):
+        return given
+    if isinstance(given, (str, timedelta)):
+        return FreshnessPolicy(max_age=given)
+    raise UsageError(f"freshness= is {given!r}", hint="use FreshnessPolicy(max_age=timedelta(...)), or text like `6h`")
