@@ -21,7 +21,7 @@ from assetflow.planner.build import build_plan, plan_from_memo
 from assetflow.planner.dependencies import dependencies_text
 from assetflow.planner.memo import Memo
 from assetflow.planner.universe import Universe
-from tests.planner.world import MAX_AGE, Place, World
+from tests.planner.world import MAX_AGE, Cut, Place, World
 
 Planner = Callable[[Basis, Request], Plan]
 Key = tuple[int, int, tuple[tuple[Place, str], ...]]
@@ -299,8 +299,10 @@ class Session:
 
     def is_overdue(self, place: Place) -> bool:
         record = self.shelf.record(place)
-        if record is None or not self.world.call_of(place[0]).policy or place[1] != self.world.keys(place[0])[-1]:
+        if record is None or not self.world.call_of(place[0]).policy:
             return False
+        if self.world.call_of(place[0]).cut is not Cut.STATIC and place[1] != self.world.keys(place[0])[-1]:
+            return False  # of windows in time only the newest counts
         return self.world.now - from_text(record.materialized_at) >= MAX_AGE
 
     def may_be_refreshed(self, place: Place) -> bool:
