@@ -98,16 +98,6 @@ class Comparer:
         self.recall.keep(asset, known)
         return found
 
-    def made_at(self, asset: str, newest: Partition) -> str:
-        """When the newest partition, which has a record, was made."""
-        known = self.recall.of(asset)
-        if known.newest is not None and known.newest[0] == newest:
-            return known.newest[1]
-        at = self.basis.snapshot.current[asset][newest].materialized_at
-        if newest is not None:
-            self.recall.keep(asset, replace(known, newest=(newest, at)))
-        return at
-
     def _waiting(self, asset: str, known: Known, region: Region) -> Region:
         """The partitions of which nothing is known, and those that did not hold."""
         if region == known.held:

@@ -321,20 +321,12 @@ def looked_holds(memo: Memo, _basis: Basis) -> Memo:
     return replace(memo, known=known)
 
 
-def always_the_same_newest(memo: Memo, _basis: Basis) -> Memo:
-    """The newest partition was made just now."""
-    at = "2030-01-01T00:00:00.000000Z"
-    known = {key: replace(known, newest=known.newest and (known.newest[0], at)) for key, known in memo.known.items()}
-    return replace(memo, known=known)
-
-
 MEMOS: dict[str, Callable[[Memo, Basis], Memo]] = {
     "holds under any definitions": any_base,
     "takes sources for what they are now": sources_as_now,
     "takes what came for what was there": seen_as_now,
     "takes a record for one that holds": recorded_holds,
     "takes a look for a record": looked_holds,
-    "takes everything for new": always_the_same_newest,
 }
 
 CAUSES: Iterable[str] = (
