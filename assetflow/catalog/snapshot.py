@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import repeat
-from typing import Any
-
+from assetflow.catalog.moves import moved_since, position_of
+from assetflow.catalog.published import CURRENT, TIME, Published
 from assetflow.catalog.reader import Reader
 from assetflow.catalog.views import id_number, id_prefix, id_text
 from assetflow.model.record import Current, Edge, Observation, Partition, Snapshot
-
-_TIME = "strftime({0}, '%Y-%m-%dT%H:%M:%S.%fZ')"
-
-_CURRENT = f"""
-    {id_text("m.m", "x")}, m.data_version, m.code_version, m.config_version, m.input_fingerprint, m.dependencies,
-    m.uri, cast(m.payload as varchar), x.text, {{order}}, {_TIME.format("m.finished_at")}"""
-
-_POINTERS = f"""
-select a.key, q.key, {_CURRENT.format(order='p."order"')}
-from inside.pointers p
-join inside.environments v on v.environment = p.environment and v.name = $environment
-join inside.assets a on a.asset = p.asset
-left join inside.partitions q on q.partition = p.partition
-left join inside.materializations m on m.m = p.m
-left join inside.prefixes x on x.prefix = p.m >> 32
-where $assets is null or a.key in (select unnest($assets))
-order by p.asset, p.partition"""
 
 _OBSERVATIONS = f"""
 with latest as (
     select asset, partition, max(struct_pack(o := "order", w := observed_at, i := id, v := data_version,
         d := cast(detail as varchar))) as b
     from inside.observations group by asset, partition)
-select a.key, q.key, b.v, {_TIME.format("b.w")}, b.d, b.i
+select a.key, q.key, b.v, {TIME.format("b.w")}, b.d, b.i
 from latest l
 join inside.assets a on a.asset = l.asset
 left join inside.partitions q on q.partition = l.partition
@@ -62,12 +44,15 @@ left join inside.prefixes x on x.prefix = e.input_m >> 32
 left join inside.materializations i on i.m = e.input_m
 order by k.id, a.key, e.input_partition"""
 
+REMEMBERED_FROM = 1_000
+"""A catalog with fewer partitions has no position."""
+
 _KNOWN_CODE = """
 select distinct a.key, m.code_version, m.config_version
 from inside.materializations m join inside.assets a on a.asset = m.asset"""
 
 _REUSABLE = f"""
-select q.key, {_CURRENT.format(order='m."order"')}
+select q.key, {CURRENT.format(order='m."order"')}
 from inside.materializations m
 left join inside.partitions q on q.partition = m.partition
 join inside.prefixes x on x.prefix = m.m >> 32
@@ -80,7 +65,8 @@ class Lazy:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._code: set[tuple[str, str, str]] | None = None
+        self._code: set[tuple[str, ...]] | None = None
+        self._recorded: set[tuple[str, ...]] | None = None
         self._made: dict[tuple[str, str, str], dict[tuple[Partition, str], Current]] = {}
 
     def edges(self, ids: Iterable[str]) -> Mapping[str, tuple[Edge, ...]]:
@@ -91,6 +77,12 @@ class Lazy:
             for id, *edge in self._reader.rows(_EDGES, {"ids": asked}):
                 found[id].append(Edge(*edge))
         return {id: tuple(edges) for id, edges in found.items()}
+
+    def has_code(self, asset: str, code_version: str) -> bool:
+        """Whether that code of the asset was ever recorded."""
+        if self._recorded is None:
+            self._recorded = set(self._reader.rows("select distinct asset, code_version from code_versions"))
+        return (asset, code_version) in self._recorded
 
     def components(self, asset: str, code_version: str) -> Mapping[str, str] | None:
         """The components of a code version by name; None when it was never recorded."""
@@ -127,13 +119,10 @@ def read_snapshot(
     """The snapshot of an environment over its parents, nearest first."""
     wanted = None if assets is None else sorted(assets)
     lazy = Lazy(reader)
+    chain = tuple(dict.fromkeys((environment, *parents)))
+    current = Published(reader, chain, assets)
     cursor = reader.cursor()
     try:
-        current: dict[str, dict[Partition, Current]] = {}
-        chain = dict.fromkeys((environment, *parents))
-        for name in reversed(chain):
-            rows = cursor.execute(_POINTERS, {"environment": name, "assets": wanted}).fetchall()
-            _overlay(current, rows)
         observations: dict[str, dict[Partition, Observation]] = {}
         for asset, partition, version, at, detail, id in cursor.execute(_OBSERVATIONS, {"assets": wanted}).fetchall():
             observations.setdefault(asset, {})[partition] = Observation(
@@ -157,25 +146,13 @@ def read_snapshot(
         edges=lazy.edges,
         components=lazy.components,
         reusable=lazy.reusable,
+        # what is few is read faster than remembered
+        position=position_of(reader, chain) if assets is None and current.count() >= REMEMBERED_FROM else "",
+        moved=lambda position: moved_since(reader, chain, position),
+        need=current.need,
+        objects=current.objects,
+        has_code=lazy.has_code,
     )
-
-
-def _overlay(current: dict[str, dict[Partition, Current]], rows: list[tuple[Any, ...]]) -> None:
-    """Put the pointers of one environment over what is there; a pointer to nothing hides what is below."""
-    make = tuple.__new__
-    last: str | None = None
-    place: dict[Partition, Current] = {}
-    for row, cls in zip(rows, repeat(Current)):
-        asset = row[0]
-        if asset != last:
-            last = asset
-            place = current.setdefault(asset, {})
-        if row[3] is None:
-            place.pop(row[1], None)
-        else:
-            place[row[1]] = make(cls, row[2:])
-    for asset in [asset for asset, parts in current.items() if not parts]:
-        del current[asset]
 
 
 def _replay(changes: list[tuple[str, list[str] | None, list[str] | None]]) -> dict[str, tuple[str, ...]]:

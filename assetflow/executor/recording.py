@@ -42,13 +42,12 @@ class Recorder:
         return self._order
 
     def code(self, asset: str, at: str) -> tuple[Event, ...]:
-        """The code of an asset, when what is published was made by other code (or nothing is)."""
+        """The code of an asset, when it was never recorded."""
         if asset in self._known_code:
             return ()
         self._known_code.add(asset)
         code = self._basis.versions[asset].code
-        records = self._basis.snapshot.current.get(asset, {})
-        if code.version is None or any(record.code_version == code.version for record in records.values()):
+        if code.version is None or self._basis.snapshot.has_code(asset, code.version):
             return ()
         texts = {key: text for key, text in self._texts(asset).items() if key not in self._known_texts}
         self._known_texts.update(texts)

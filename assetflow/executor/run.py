@@ -16,6 +16,7 @@ from assetflow.model.plan import Plan
 from assetflow.model.record import RunStatus, StepStatus
 from assetflow.planner.basis import Basis
 from assetflow.planner.dependencies import dependencies_text
+from assetflow.planner.needs import needs_of
 from assetflow.planner.universe import Universe
 
 __all__ = ["Run", "RunOptions", "Setting", "Subscriber"]
@@ -66,6 +67,7 @@ class Run:
 
     def _carry_out(self, plan: Plan, basis: Basis) -> None:
         universe = Universe(basis.graph, as_of=basis.as_of, dynamic=basis.snapshot.dynamic)
+        basis.snapshot.need(needs_of(universe, plan.steps))
         tasks = build_tasks(plan, universe, ended=self.ledger.ended, first_step=self._steps)
         self._steps += sum(len(task.places) for task in tasks)
         assets = {asset for task in tasks for asset, _ in task.places}

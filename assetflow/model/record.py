@@ -65,6 +65,10 @@ class Edge(NamedTuple):
 Partition = str | None
 
 
+StoredAs = tuple[str, Partition, str, int | None]
+"""An asset, its partition, and the place and size in bytes of what is published of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What a source was seen to hold: its data version and, for the next look, the stat guard of its files."""
@@ -87,7 +91,9 @@ class Snapshot:
 
     `position` names the moment among those of one catalog, empty where it has no name; `moved` gives the asset
     partitions whose published materialization may be another than at an earlier position, None where that cannot be
-    told. `need` announces what of `current` will be looked at (None: all of an asset), so that it is read together.
+    told. `need` announces what of `current` will be looked at (None: all of an asset), so that it is read together,
+    and `objects` gives the stored objects of whole assets, without their records. `has_code` tells whether a code
+    version was ever recorded.
     """
 
     environment: str
@@ -101,6 +107,8 @@ class Snapshot:
     accepted: Mapping[tuple[str, str], str] = field(default_factory=dict)
     position: str = ""
     moved: Callable[[str], Mapping[str, Iterable[Partition]] | None] = lambda _position: None
+    objects: Callable[[Iterable[str]], Iterable[StoredAs]] = lambda _assets: ()
+    has_code: Callable[[str, str], bool] = lambda _asset, _version: False
     need: Callable[[Mapping[str, Iterable[str] | None]], None] = lambda _places: None
 
     @staticmethod

@@ -24,12 +24,30 @@ def snapshot_lookup(basis: Basis) -> Lookup:
     current, observations = basis.snapshot.current, basis.snapshot.observations
     specs = basis.graph.specs
 
-    def look(asset: str, partition: Partition) -> str:
+    tables: dict[str, Callable[[Partition], str]] = {}
+
+    def table(asset: str) -> Callable[[Partition], str]:
         if specs[asset].is_source:
-            observation = observations.get(asset, {}).get(partition)
-            return ABSENT if observation is None or observation.error is not None else observation.data_version
-        record = current.get(asset, {}).get(partition)
-        return ABSENT if record is None else record.data_version
+            seen = observations.get(asset, {})
+
+            def observed(partition: Partition) -> str:
+                observation = seen.get(partition)
+                return ABSENT if observation is None or observation.error is not None else observation.data_version
+
+            return observed
+        records = current.get(asset, {})
+
+        def published(partition: Partition) -> str:
+            record = records.get(partition)
+            return ABSENT if record is None else record.data_version
+
+        return published
+
+    def look(asset: str, partition: Partition) -> str:
+        found = tables.get(asset)
+        if found is None:
+            found = tables[asset] = table(asset)
+        return found(partition)
 
     return look
 

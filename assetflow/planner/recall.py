@@ -69,12 +69,16 @@ class Recall:
     # --- conditions ------------------------------------------------------------------------------------------
 
     def _base(self, asset: str) -> str:
-        """The fingerprint of all that is compared of an asset beside records; empty where nothing vouches for it.
+        """The fingerprint of all that is compared of an asset beside records; empty where nothing is to be kept.
 
-        The code of an asset may have no version, and a function that maps partitions may say something else next time.
+        The code of an asset may have no version, a function that maps partitions may say something else next time, and
+        one record that reads no partitions is compared faster than remembered.
         """
         if asset not in self._bases:
             spec = self.universe.graph.specs[asset]
+            if all(self.universe.definition(key) is None for key in (asset, *spec.upstreams)):
+                self._bases[asset] = ""
+                return ""
             versions = self.basis.versions[asset]
             dependencies = [
                 (edge.upstream, self.universe.mapping_text(asset, edge), self._shape(edge.upstream))

@@ -11,14 +11,15 @@ from assetflow.catalog.rows import Notice
 from assetflow.define.config_values import ResolvedConfig
 from assetflow.errors import UsageError
 from assetflow.model.plan import Plan
-from assetflow.model.record import Current, Observation, Partition, Snapshot
+from assetflow.model.record import Observation, Partition, Snapshot
 from assetflow.model.subset import PartitionSubset
 from assetflow.planner.basis import Basis, Request
-from assetflow.planner.build import build_plan
 from assetflow.planner.scope import Scope, scope_of
 from assetflow.planner.universe import Universe
 from assetflow.project.listing import ProjectFacts
+from assetflow.project.lost import lost_objects
 from assetflow.project.observe import FileHashes, observe
+from assetflow.project.remembered import plan_remembering
 from assetflow.project.request import Ask, targets_of
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned
         versions=loaded.versions(configs),
         snapshot=snapshot,
         as_of=now,
-        lost=_lost(project, snapshot.current, scope),
+        lost=lost_objects(project.store, snapshot, scope),
     )
     request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
     return Planned(
-        plan=build_plan(basis, request),
+        plan=plan_remembering(project.settings, basis, request),
         ask=ask,
         basis=basis,
         universe=universe,
@@ -95,9 +96,9 @@ def plan_again(project: Project, planned: Planned) -> tuple[Plan, Basis, tuple[O
     for key, by_partition in seen.items():
         observations[key].update(by_partition)
     snapshot = replace(found, observations={**found.observations, **observations})
-    basis = replace(before, snapshot=snapshot, lost=_lost(project, snapshot.current, scope))
+    basis = replace(before, snapshot=snapshot, lost=lost_objects(project.store, snapshot, scope))
     request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
-    return build_plan(basis, request), basis, new
+    return plan_remembering(project.settings, basis, request), basis, new
 
 
 def _targets_again(project: Project, planned: Planned, universe: Universe) -> Scope:
@@ -146,18 +147,6 @@ def _observe(
             elif found.error is None:
                 new.append(found)
     return seen, tuple(new)
-
-
-def _lost(
-    project: Project, current: Mapping[str, Mapping[Partition, Current]], scope: Scope
-) -> frozenset[tuple[str, Partition]]:
-    holds = project.store.holds
-    lost: set[tuple[str, Partition]] = set()
-    for asset, subset in scope.items():
-        for partition, record in current.get(asset, {}).items():
-            if (subset is None or partition in subset) and not holds(record):
-                lost.add((asset, partition))
-    return frozenset(lost)
 
 
 def _with_observations(snapshot: Snapshot, seen: Mapping[str, Mapping[Partition, Observation]]) -> Snapshot:

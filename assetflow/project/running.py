@@ -19,13 +19,16 @@ from assetflow.executor.run import Run, RunOptions, Setting, Subscriber
 from assetflow.model.clock import to_text
 from assetflow.model.event import Event, Observed, RunStarted
 from assetflow.model.keys import materialization_id
-from assetflow.model.plan import Plan
+from assetflow.model.plan import Plan, Verdict
 from assetflow.model.record import Observation, Partition, RunStatus
 from assetflow.project.folder import working_folder
 from assetflow.project.planning import Planned, plan_again
 from assetflow.project.process import new_run_id, this_process
 from assetflow.project.stamp import request_words, stamp_path, stats_of, write_stamp
 from assetflow.project.stamp_request import catalog_state, definition_files, source_places, until_ns
+
+STAMPED = 100_000
+"""Above so many asset partitions no stamp is written."""
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,6 +185,8 @@ def _stamp(project: Project, planned: Planned) -> None:
         declaration.source and declaration.source.path is None for declaration in loaded.definitions.sources.values()
     ):
         return  # a source observed by a function has to be asked every time
+    if sum(verdict.count(Verdict.FRESH) for verdict in planned.plan.verdicts.values()) > STAMPED:
+        return  # a look at so many files takes longer than a plan from what is remembered
     state = stats_of(catalog_state(project.settings.catalog_root))
     if not project.catalog.is_current():
         return
@@ -219,5 +224,4 @@ def _stamp(project: Project, planned: Planned) -> None:
 
 
 def _objects(project: Project, plan: Plan, planned: Planned) -> list[Path]:
-    current = planned.basis.snapshot.current
-    return [project.store.path(record.uri) for asset in plan.verdicts for record in current.get(asset, {}).values()]
+    return [project.store.path(uri) for _, _, uri, _ in planned.basis.snapshot.objects(plan.verdicts)]

@@ -39,6 +39,7 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         # absolute, because steps may change the working directory
         self.root = Path(root).absolute()
+        self._root_text = str(self.root)
         self._file_system: FileSystem | None = None
 
     def write(
@@ -138,12 +139,16 @@ class LocalStore:
 
     def holds(self, record: Current) -> bool:
         """Whether the object of a record is in the store, for a file with as many bytes as were written."""
+        written = _BYTES.search(record.payload)
+        return self.has(record.uri, None if written is None else int(written.group(1)))
+
+    def has(self, uri: str, size: int | None) -> bool:
+        """Whether an object is in the store, for a file with that many bytes (None: with any)."""
         try:
-            status = os.stat(self.path(record.uri))
+            status = os.stat(f"{self._root_text}/{uri}")  # a path object costs more than the look
         except (FileNotFoundError, NotADirectoryError):
             return False
-        written = _BYTES.search(record.payload)
-        return written is None or stat.S_ISDIR(status.st_mode) or status.st_size == int(written.group(1))
+        return size is None or status.st_size == size or stat.S_ISDIR(status.st_mode)
 
     def path(self, uri: str) -> Path:
         """The absolute path of an object."""
