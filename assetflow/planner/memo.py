@@ -25,7 +25,7 @@ class Known:
     `base` is the fingerprint of all that was compared beside records and partitions: code, config, dependencies and
     definitions. `looked` are the partitions whose record was looked at, `recorded` those of them that have one, `held`
     those of them whose record held in every comparison. `seen` are the partitions that were there of each partitioned
-    upstream, and `newest` is one partition with the instant at which it was made.
+    upstream.
     """
 
     base: str
@@ -34,7 +34,6 @@ class Known:
     looked: Region = EMPTY
     recorded: Region = EMPTY
     held: Region = EMPTY
-    newest: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +56,7 @@ class Memo:
                 "position": self.position,
                 "sources": [[key, list(found.items())] for key, found in self.sources.items()],
                 "known": {
-                    key: [known.base, known.upstreams, known.seen, known.looked, known.recorded, known.held,
-                          known.newest]
+                    key: [known.base, known.upstreams, known.seen, known.looked, known.recorded, known.held]
                     for key, known in self.known.items()
                 },
             },
@@ -75,7 +73,7 @@ class Memo:
         read = json.loads(body)
         shared: dict[Region, Region] = {}
         known = {}
-        for key, (base, upstreams, seen, looked, recorded, held, newest) in read["known"].items():
+        for key, (base, upstreams, seen, looked, recorded, held) in read["known"].items():
             known[key] = Known(
                 base=base,
                 upstreams=tuple(upstreams),
@@ -83,7 +81,6 @@ class Memo:
                 looked=_region(looked, shared),
                 recorded=_region(recorded, shared),
                 held=_region(held, shared),
-                newest=None if newest is None else (newest[0], newest[1]),
             )
         sources = {key: dict(found) for key, found in read["sources"]}
         return Memo(environment=read["environment"], position=read["position"], sources=sources, known=known)

@@ -141,13 +141,11 @@ class Recall:
             return None
         if spec.key in moved:
             own = self._region(spec.key, moved[spec.key])
-            is_newest = known.newest is not None and known.newest[0] in moved[spec.key]
             known = replace(
                 known,
                 looked=self._less(spec.key, known.looked, own),
                 recorded=self._less(spec.key, known.recorded, own),
                 held=self._less(spec.key, known.held, own),
-                newest=None if is_newest else known.newest,
             )
         return self._doubted(
             spec, known, {key: self._region(key, moved[key]) for key in spec.upstreams if key in moved}
