@@ -10,7 +10,7 @@ attributes a program can read.
   * `DefinitionError` (exit 3): one or more `Problem`s, all reported together
   * `CatalogError` (exit 4): `CatalogVersionError`, `CatalogDamagedError`, `CatalogUnwritableError`,
     `CatalogLockedError`, `StoreError`, `OutputLostError`
-  * `RunError` (exit 1): `StepFailedError`, `FormatError`
+  * `RunError` (exit 1): `StepFailedError`, `FormatError`, `StepTimeoutError`, `WorkerDiedError`, `StepMemoryError`
   * `InternalError` (exit 70)
   * `CanceledError` (exit 130)
 """
@@ -252,6 +252,24 @@ class FormatError(RunError):
     """A value cannot be stored, or not be loaded as the type that was asked for."""
 
     slug = "format"
+
+
+class StepTimeoutError(RunError, TimeoutError):
+    """An attempt took longer than `timeout=` of its asset; a `TimeoutError`, so that a retry policy may name that."""
+
+    slug = "step_timeout"
+
+
+class WorkerDiedError(RunError):
+    """The process of a step ended in the middle of it: an exit, a crash or a signal."""
+
+    slug = "worker_died"
+
+
+class StepMemoryError(RunError, MemoryError):
+    """A step wanted more memory than `memory=` of its asset; a `MemoryError`, so that a retry policy may name that."""
+
+    slug = "step_memory"
 
 
 # --- the rest ----------------------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ class Options:
     freshness: Any = None
     retry: Any = None
     compute: str | None = None
+    timeout: Any = None
+    memory: Any = None
     priority: Any = 0
     pure: bool = False
     side_effect: bool = False

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from assetflow.define.declare import Declaration
-from assetflow.model.asset import AssetSpec
+from assetflow.define.limits import Limits
+from assetflow.model.asset import AssetSpec, Compute
+from assetflow.model.policy import RetryPolicy
 
 
 class Role(StrEnum):
@@ -39,7 +41,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computation:
-    """One call that makes one asset or several: the function and how each of its parameters is fed."""
+    """One call that makes one asset or several: the function and how each of its parameters is fed.
+
+    `compute` is where it has to run, None where the run decides.
+    """
 
     name: str
     assets: tuple[str, ...]
@@ -48,6 +53,9 @@ class Computation:
     parameters: tuple[Parameter, ...] = ()
     is_async: bool = False
     return_annotation: Any = None
+    compute: Compute | None = None
+    limits: Limits = Limits()
+    retry: RetryPolicy | None = None
 
     @property
     def config_parameter(self) -> Parameter | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,8 +19,13 @@ from assetflow.define.settings import Settings
 from assetflow.errors import AssetflowError, Problem, did_you_mean
 
 
-def load_definitions(settings: Settings, space: ModuleSpace) -> tuple[Definitions, tuple[Problem, ...]]:
-    """Run every asset file below the project's asset folders, in order of path; no asset body runs."""
+def load_definitions(
+    settings: Settings, space: ModuleSpace, *, only: Container[Path] | None = None
+) -> tuple[Definitions, tuple[Problem, ...]]:
+    """Run every asset file below the project's asset folders, in order of path; no asset body runs.
+
+    With `only` files that are not among these are left out: they came after the plan was made.
+    """
     declarations: list[Declaration] = []
     problems: list[Problem] = []
     modules: list[ModuleType] = []
@@ -36,6 +41,8 @@ def load_definitions(settings: Settings, space: ModuleSpace) -> tuple[Definition
             )
             continue
         for path in asset_files(root):
+            if only is not None and path not in only:
+                continue
             files.append(path)
             if path.suffix == ".py":
                 module = _run(path, space, declarations, problems, settings.root)

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, MappingProxyType, ModuleType
 from typing import Any
 
 from xxhash import xxh3_128_hexdigest
@@ -32,13 +32,24 @@ would collect declarations for nobody."""
 class ModuleSpace:
     """The modules of one project, loaded once each; a new space loads everything anew.
 
-    `roots` are the import roots in order of precedence; `code_cache` a folder for compiled code by content hash.
+    `roots` are the import roots in order of precedence; `code_cache` a folder for compiled code by content hash. A
+    worker process is given the `prefix` and the `sources` of the space that the plan was made from, so that it runs
+    exactly that code, whatever was saved in the meantime, and knows its classes by the same names.
     """
 
-    def __init__(self, project: Path, roots: Sequence[Path], *, code_cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        project: Path,
+        roots: Sequence[Path],
+        *,
+        code_cache: Path | None = None,
+        prefix: str | None = None,
+        sources: Mapping[Path, bytes] = MappingProxyType({}),
+    ) -> None:
         self.project = project.resolve()
         self.roots = tuple(root.resolve() for root in roots)
-        self.prefix = f"_assetflow_{next(_counter)}"
+        self.prefix = prefix or f"_assetflow_{next(_counter)}"
+        self._given = sources
         self.by_path: dict[Path, ModuleType] = {}
         self.attempted: set[Path] = set()  # also what failed to load
         self._read: dict[Path, tuple[tuple[int, ...], bytes]] = {}
@@ -64,6 +75,19 @@ class ModuleSpace:
             sys.modules.pop(name, None)
             raise
         return module
+
+    def read(self, path: Path) -> bytes:
+        """The content of a file of the project as it was when this space first saw it."""
+        path = path.resolve()
+        if path not in self._read:
+            given = self._given.get(path)
+            self._read[path] = (_stat(path), path.read_bytes()) if given is None else ((), given)
+        return self._read[path][1]
+
+    @property
+    def sources(self) -> dict[Path, bytes]:
+        """What was read, by path."""
+        return {path: source for path, (_, source) in self._read.items()}
 
     def close(self) -> None:
         """Forget the modules: their functions stay usable, their names leave `sys.modules`."""
@@ -105,9 +129,7 @@ class ModuleSpace:
 
     def _code(self, path: Path) -> CodeType:
         """Compiled code, cached by content: `__pycache__` compares whole seconds, and an edit can be faster."""
-        stat = _stat(path)
-        source = path.read_bytes()
-        self._read[path] = (stat, source)
+        source = self.read(path)
         if self._code_cache is None:
             return compile(source, str(path), "exec", dont_inherit=True)
         tag = f"{sys.implementation.cache_tag}|{path}|".encode()

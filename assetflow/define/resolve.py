@@ -18,6 +18,7 @@ from assetflow.define.annotations import (
 )
 from assetflow.define.declare import Declaration, Dep, Output, SourceAsset, declaration_of
 from assetflow.define.definitions import Computation, Definitions, Parameter, Role
+from assetflow.define.limits import compute_of, limit_problems, limits_of
 from assetflow.define.partition_options import (
     added_names,
     added_problems,
@@ -28,7 +29,7 @@ from assetflow.define.partition_options import (
 )
 from assetflow.define.policy_options import freshness_option, policy_problems
 from assetflow.errors import AssetflowError, Problem, did_you_mean
-from assetflow.model.asset import AssetKind, AssetSpec, Compute, InputSpec, Location
+from assetflow.model.asset import AssetKind, AssetSpec, InputSpec, Location
 from assetflow.model.keys import key_problem
 from assetflow.model.mapping import PartitionMapping, as_mapping
 from assetflow.model.partitions import PartitionsDefinition
@@ -107,7 +108,7 @@ class _Reader:
         self._check_options()
         if declaration.kind is AssetKind.SOURCE:
             self._check_source()
-            return [self._spec(output, (), name="") for output in declaration.outputs], None
+            return [self._spec(output, ()) for output in declaration.outputs], None
         assert declaration.fn is not None
         name = "+".join(str(output.key) for output in declaration.outputs)
         explicit = self._explicit_inputs()
@@ -117,7 +118,8 @@ class _Reader:
             self.problem(*found)
         fn = functools.partial(declaration.fn, **declaration.bound) if declaration.bound else declaration.fn
         is_async = inspect.iscoroutinefunction(inspect.unwrap(declaration.fn))
-        self._check_compute(Compute.ASYNC if is_async else Compute.THREAD)
+        for found in limit_problems(self.options, is_async=is_async):
+            self.problem(*found)
         computation = Computation(
             name=name,
             assets=tuple(str(output.key) for output in declaration.outputs),
@@ -126,10 +128,12 @@ class _Reader:
             parameters=parameters,
             is_async=is_async,
             return_annotation=annotations_of(declaration.fn).get("return"),
+            compute=compute_of(self.options, is_async=is_async),
+            limits=limits_of(self.options),
+            retry=_retry(self.options.retry),
         )
-        return [self._spec(output, tuple(inputs), name=name, is_async=is_async) for output in declaration.outputs], (
-            computation
-        )
+        specs = [self._spec(output, tuple(inputs), computation=computation) for output in declaration.outputs]
+        return specs, computation
 
     # --- inputs ----------------------------------------------------------------------------------------------
 
@@ -258,16 +262,6 @@ class _Reader:
         for trouble in policy_problems(self.declaration):
             self.problem(*trouble)
 
-    def _check_compute(self, actual: Compute) -> None:
-        """`compute=` says what the function shows anyway: a coroutine function is async, any other runs in a thread."""
-        given = self.options.compute
-        if given not in (None, *Compute):
-            known = did_you_mean(str(given), tuple(Compute)) or f"use one of {', '.join(Compute)}, or leave it out"
-            self.problem("compute", f"compute= is {given!r}", known)
-        elif given is not None and given != actual:
-            hint = "declare the function with `async def`" if given == Compute.ASYNC else "leave compute= out"
-            self.problem("compute", f"compute= is {given!r}, and the function is {actual}", hint)
-
     def _check_source(self) -> None:
         source = self.declaration.source
         assert source is not None
@@ -282,7 +276,9 @@ class _Reader:
         if source.path is not None and "{partition}" in source.path and self.options.partitions is None:
             self.problem("source", f"path {source.path!r} has `{{partition}}`, but partitions= is missing")
 
-    def _spec(self, output: Output, inputs: tuple[InputSpec, ...], *, name: str, is_async: bool = False) -> AssetSpec:
+    def _spec(
+        self, output: Output, inputs: tuple[InputSpec, ...], *, computation: Computation | None = None
+    ) -> AssetSpec:
         options, own = self.options, output.options
         partitions = options.partitions if isinstance(options.partitions, PartitionsDefinition) else None
         return AssetSpec(
@@ -290,7 +286,7 @@ class _Reader:
             kind=self.declaration.kind,
             inputs=inputs,
             partitions=partitions,
-            computation=name,
+            computation="" if computation is None else computation.name,
             subsettable=self.declaration.can_subset or len(self.declaration.outputs) == 1,
             group=own.get("group") or options.group or self._default_group(),
             tags=self._tags({**_as_tags(options.tags), **_as_tags(own.get("tags", ()))}),
@@ -299,7 +295,7 @@ class _Reader:
             location=self.location,
             **freshness_option(self.declaration, output),
             retry=_retry(options.retry),
-            compute=Compute.ASYNC if is_async else Compute.THREAD,
+            compute=None if computation is None else computation.compute,
             priority=options.priority,
             pure=options.pure,
             side_effect=options.side_effect,

@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import json
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 from assetflow.define.annotations import accepts_none, strip_optional
 from assetflow.define.definitions import Computation, Definitions, Role
 from assetflow.define.values import Context, Result, Skip, Unchanged
-from assetflow.errors import AssetflowError, FormatError, did_you_mean
+from assetflow.errors import AssetflowError, FormatError, StepTimeoutError, did_you_mean
 from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
 from assetflow.executor.capture import Capture
 from assetflow.executor.resources import ResourcePool
@@ -41,6 +41,8 @@ class Worker:
     clock: Clock
     resources: ResourcePool
     capture: Capture
+    began: Callable[[Call], None] = lambda _call: None
+    """Told when the inputs of a call are loaded and its function begins."""
 
     def run(self, call: Call) -> Outcome:
         """Carry out one call of a plain function; whatever goes wrong is the outcome's failure."""
@@ -48,6 +50,7 @@ class Worker:
             computation = self.definitions.computations[call.computation]
             context = attempt.context
             arguments = self._arguments(call, computation, context)
+            self.began(call)
             value = computation.fn(**arguments)
             if inspect.isawaitable(value):
                 value = asyncio.run(_awaited(value))
@@ -60,8 +63,10 @@ class Worker:
             computation = self.definitions.computations[call.computation]
             context = attempt.context
             arguments = await asyncio.to_thread(self._arguments, call, computation, context)
-            value = await computation.fn(**arguments)
-            attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
+            self.began(call)
+            async with _time_limit(call):
+                value = await computation.fn(**arguments)
+                attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
         return attempt.outcome()
 
     @contextlib.contextmanager
@@ -74,13 +79,24 @@ class Worker:
         except Skip as skip:
             attempt.status, attempt.skipped = StepStatus.SKIPPED, skip.reason
         except BaseException as error:  # a worker outlives whatever an asset raises, SystemExit too
-            attempt.error = error
             if isinstance(error, asyncio.CancelledError) and _is_being_canceled():
                 attempt.status = StepStatus.CANCELED
                 attempt.failure = Failure(type="CancelledError", message="the step was canceled", traceback="")
             else:
-                attempt.status, attempt.failure = StepStatus.FAILED, describe_failure(error)
+                attempt.status = StepStatus.FAILED
+                attempt.failure, attempt.again = self.judged(call, error)
         attempt.seconds = perf_counter() - started
+
+    def judged(self, call: Call, error: BaseException) -> tuple[Failure, bool]:
+        """A failure in words, and whether the retry policy wants another attempt; the policy itself may fail too."""
+        policy = self.definitions.computations[call.computation].retry
+        if policy is None or call.attempt > policy.max_retries:
+            return describe_failure(error), False
+        try:
+            again = policy.retries(error)
+        except Exception as second:  # the user's own predicate
+            return describe_failure(second), False
+        return describe_failure(error), again
 
     # --- in --------------------------------------------------------------------------------------------------
 
@@ -221,7 +237,7 @@ class _Attempt:
         self.seconds = 0.0
         self.made: Mapping[Place, Made | Unchanged] = {}
         self.failure: Failure | None = None
-        self.error: BaseException | None = None
+        self.again = False
         self.skipped: str | None = None
 
     def outcome(self) -> Outcome:
@@ -234,9 +250,32 @@ class _Attempt:
             emitted=self.context.emitted,
             partitions=self.context.partition_changes,
             failure=self.failure,
-            error=self.error,
+            again=self.again,
             skipped=self.skipped,
         )
+
+
+@contextlib.asynccontextmanager
+async def _time_limit(call: Call) -> AsyncIterator[None]:
+    """Cancel what is awaited inside when the call's time is over; an error of its own passes through as it is."""
+    limit = asyncio.timeout(call.timeout)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise timed_out(call) from error
+
+
+def timed_out(call: Call) -> StepTimeoutError:
+    """The error of an attempt that took longer than its asset allows."""
+    assert call.timeout is not None
+    return StepTimeoutError(
+        f"`{show(call.assets[0], call.label)}` did not end within {call.timeout:g} s and was stopped",
+        hint="raise timeout=, or make the step do less at once",
+        timeout=call.timeout,
+    )
 
 
 async def _awaited(value: Any) -> Any:

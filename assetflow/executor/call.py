@@ -40,7 +40,8 @@ class InputCall:
 class Call:
     """One attempt of one computation for the asset partitions `places`; a `batch` takes several partitions at once.
 
-    `previous` are the stored objects that are published now, by partition; empty where nobody can ask for them.
+    `previous` are the stored objects that are published now, by partition; empty where nobody can ask for them;
+    `timeout` (seconds) and `memory` (bytes) what the attempt may take.
     """
 
     run_id: str
@@ -56,6 +57,8 @@ class Call:
     adds_partitions: tuple[str, ...] = ()
     previous: Mapping[Partition, Json] = field(default_factory=dict)
     window: tuple[Any, Any] | None = None
+    timeout: float | None = None
+    memory: int | None = None
 
     @property
     def assets(self) -> tuple[str, ...]:
@@ -103,7 +106,8 @@ class Outcome:
     """How an attempt ended.
 
     `made` holds an entry per place, or `Unchanged` where the function said so; `partitions` the dynamic keys that the
-    step wants: the definition's name to (whether they replace what is there, the keys).
+    step wants: the definition's name to (whether they replace what is there, the keys); `again` says that the retry
+    policy wants another attempt after this failure, if any is left.
     """
 
     call: Call
@@ -114,7 +118,7 @@ class Outcome:
     partitions: Mapping[str, tuple[bool, tuple[str, ...]]] = field(default_factory=dict)
     emitted: tuple[tuple[str, str | None, Json], ...] = ()
     failure: Failure | None = None
-    error: BaseException | None = None
+    again: bool = False
     skipped: str | None = None
 
     def shared_out(self) -> Outcome:

@@ -199,6 +199,8 @@ class State:
             adds_partitions=spec.adds_partitions,
             previous=self._previous(asset, partitions) if has_context else {},
             window=self._window(asset, partitions),
+            timeout=computation.limits.timeout,
+            memory=computation.limits.memory,
         )
 
     def _previous(self, asset: str, partitions: tuple[Partition, ...]) -> dict[Partition, Json]:

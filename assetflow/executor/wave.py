@@ -241,21 +241,15 @@ class Wave:
         self.queue.finish(task.number, StepStatus.REUSED if is_new else StepStatus.UNCHANGED)
 
     def _failed(self, task: Task, outcome: Outcome) -> None:
-        policy = self.specs[task.asset].retry
-        failure = outcome.failure
+        policy, failure = self.specs[task.asset].retry, outcome.failure
         assert failure is not None
-        if policy is not None and outcome.call.attempt <= policy.max_retries and outcome.error is not None:
-            try:
-                again = policy.retries(outcome.error)
-            except Exception as error:  # the user's own predicate
-                failure, again = describe_failure(error), False
-            if again:
-                at, recorder = self.ledger.now(), self.ledger.recorder
-                self.ledger.record((*recorder.emitted(task, outcome, at), recorder.attempt(task, outcome, at)))
-                self.queue.retry(task.number)
-                due = time.monotonic() + policy.wait(outcome.call.attempt, self._rng)
-                heapq.heappush(self._retries, (due, task.number))
-                return
+        if policy is not None and outcome.again:
+            at, recorder = self.ledger.now(), self.ledger.recorder
+            self.ledger.record((*recorder.emitted(task, outcome, at), recorder.attempt(task, outcome, at)))
+            self.queue.retry(task.number)
+            due = time.monotonic() + policy.wait(outcome.call.attempt, self._rng)
+            heapq.heappush(self._retries, (due, task.number))
+            return
         self._fail(task, failure, outcome)
 
     def _fail(self, task: Task, failure: Failure, outcome: Outcome | None = None) -> None:

@@ -26,6 +26,7 @@ class Compute(StrEnum):
 
     THREAD = "thread"
     ASYNC = "async"
+    PROCESS = "process"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,8 @@ class AssetSpec:
 
     `computation` names the call that makes it: assets of one `multi_asset` share it. `subsettable` says whether that
     call may be asked for some of its assets only, `batch` how many partitions one call takes (0: all there are).
-    `adds_partitions` names the dynamic partitions that a step may change, by `max_partitions` keys at most.
+    `adds_partitions` names the dynamic partitions that a step may change, by `max_partitions` keys at most. `compute` None
+    leaves it to the run where the function runs.
     """
 
     key: str
@@ -76,7 +78,7 @@ class AssetSpec:
     freshness: FreshnessPolicy | None = None
     inherits_freshness: bool = True
     retry: RetryPolicy | None = None
-    compute: Compute = Compute.THREAD
+    compute: Compute | None = None
     priority: int = 0
     pure: bool = False
     side_effect: bool = False
