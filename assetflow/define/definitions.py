@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assetflow.define.declare import Declaration
-from assetflow.define.limits import Limits
+from assetflow.define.limits import NO_LIMITS, Limits
 from assetflow.model.asset import AssetSpec, Compute
 from assetflow.model.policy import RetryPolicy
 
@@ -54,7 +54,7 @@ class Computation:
     is_async: bool = False
     return_annotation: Any = None
     compute: Compute | None = None
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     retry: RetryPolicy | None = None
 
     @property

@@ -33,6 +33,9 @@ class Limits:
         return self.timeout is not None or self.memory is not None
 
 
+NO_LIMITS = Limits()
+
+
 def limits_of(options: Options) -> Limits:
     """The limits that options say; what cannot be read counts as not said, `limit_problems` names it."""
     return Limits(_seconds(options.timeout), _bytes(options.memory))

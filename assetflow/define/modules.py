@@ -68,6 +68,8 @@ class ModuleSpace:
         self._prepare(module, path)
         self.by_path[path] = module
         sys.modules[name] = module
+        if self.prefix not in sys.modules:  # so that classes of the project can be named to another process
+            sys.modules[self.prefix] = ModuleType(self.prefix)
         try:
             exec(self._code(path), module.__dict__)
         except BaseException:

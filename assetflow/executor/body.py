@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import inspect
 import json
-import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +16,10 @@ from typing import Any
 from assetflow.define.annotations import accepts_none, strip_optional
 from assetflow.define.definitions import Computation, Definitions, Role
 from assetflow.define.values import Context, Result, Skip, Unchanged
-from assetflow.errors import AssetflowError, FormatError, StepTimeoutError, did_you_mean
+from assetflow.errors import AssetflowError, FormatError, did_you_mean
 from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
 from assetflow.executor.capture import Capture
+from assetflow.executor.failure import describe_failure, timed_out, with_limit
 from assetflow.executor.resources import ResourcePool
 from assetflow.executor.tasks import Place
 from assetflow.model.clock import Clock, to_text
@@ -27,8 +27,6 @@ from assetflow.model.event import Json
 from assetflow.model.keys import show
 from assetflow.model.record import Partition, StepStatus
 from assetflow.store import LocalStore, StoredObject, read_file, read_partitions, split_partitions
-
-PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ class Worker:
         except Skip as skip:
             attempt.status, attempt.skipped = StepStatus.SKIPPED, skip.reason
         except BaseException as error:  # a worker outlives whatever an asset raises, SystemExit too
-            if isinstance(error, asyncio.CancelledError) and _is_being_canceled():
+            if _is_cancel(error):
                 attempt.status = StepStatus.CANCELED
                 attempt.failure = Failure(type="CancelledError", message="the step was canceled", traceback="")
             else:
@@ -89,6 +87,7 @@ class Worker:
 
     def judged(self, call: Call, error: BaseException) -> tuple[Failure, bool]:
         """A failure in words, and whether the retry policy wants another attempt; the policy itself may fail too."""
+        error = with_limit(call, error)
         policy = self.definitions.computations[call.computation].retry
         if policy is None or call.attempt > policy.max_retries:
             return describe_failure(error), False
@@ -265,17 +264,8 @@ async def _time_limit(call: Call) -> AsyncIterator[None]:
     except TimeoutError as error:
         if not limit.expired():
             raise
-        raise timed_out(call) from error
-
-
-def timed_out(call: Call) -> StepTimeoutError:
-    """The error of an attempt that took longer than its asset allows."""
-    assert call.timeout is not None
-    return StepTimeoutError(
-        f"`{show(call.assets[0], call.label)}` did not end within {call.timeout:g} s and was stopped",
-        hint="raise timeout=, or make the step do less at once",
-        timeout=call.timeout,
-    )
+        stopped = error.__cause__ or error  # shows where the coroutine was
+        raise timed_out(call).with_traceback(stopped.__traceback__) from None
 
 
 async def _awaited(value: Any) -> Any:
@@ -333,34 +323,15 @@ def _as_text(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else str(value)
 
 
-def _is_being_canceled() -> bool:
-    """Whether the run cancels this coroutine; a step may raise CancelledError of its own, and fails by that."""
+def _is_cancel(error: BaseException) -> bool:
+    """Whether the run is being canceled, by Ctrl-C where the body runs on the main thread, or as a coroutine.
+
+    A step may raise CancelledError of its own, and fails by that.
+    """
+    if not isinstance(error, asyncio.CancelledError):
+        return False
     try:
         task = asyncio.current_task()
     except RuntimeError:
         return False  # no event loop in this thread: nobody can have asked
     return task is not None and task.cancelling() > 0
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as second:  # an error whose own text fails is still the failure of its step
-        return f"its text cannot be made: {type(second).__name__} in __str__"
-
-
-def describe_failure(error: BaseException) -> Failure:
-    """An error as text, with our own frames cut away above the user's first one."""
-    frames = error.__traceback__
-    while frames is not None and Path(frames.tb_frame.f_code.co_filename).is_relative_to(PACKAGE):
-        frames = frames.tb_next
-    shown = error.with_traceback(frames) if frames is not None else error.with_traceback(None)
-    text = "".join(traceback.format_exception(type(error), shown, frames))
-    kind = type(error)
-    name = kind.__name__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
-    message = error.message if isinstance(error, AssetflowError) else _message(error)
-    if isinstance(error, AssetflowError):
-        name = kind.__name__
-        if error.hint:
-            message = f"{message} (hint: {error.hint})"
-    return Failure(type=name, message=message, traceback=text)

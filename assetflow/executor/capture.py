@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,7 @@ class Capture:
     ):
         self._path = path
         self._clock = clock
+        self.level = level
         self._level = logging.getLevelNamesMapping()[level]
         self._echo = echo
         self._fd: int | None = None
@@ -79,15 +80,14 @@ class Capture:
 
     def write(self, step: _Step, stream: str, text: str, level: str | None = None) -> None:
         """Keep one line of a step."""
+        self.keep({"stream": stream, "level": level, "text": text}, step.task, step.asset, step.partition)
+
+    def keep(self, said: Mapping[str, Any], task: int, asset: str, partition: Partition) -> None:
+        """Keep one line, given by its stream, level and text, which may come from another process."""
         line: Line = {
-            "at": to_text(self._clock.now()),
-            "task": step.task,
-            "asset": step.asset,
-            "partition": step.partition,
-            "stream": stream,
-            "level": level,
-            "text": text,
-        }
+            "at": to_text(self._clock.now()), "task": task, "asset": asset, "partition": partition,
+            "stream": said["stream"], "level": said["level"], "text": said["text"],
+        }  # fmt: skip
         if self._path is not None:
             data = (json.dumps(line, ensure_ascii=False) + "\n").encode("utf-8", "replace")
             with self._lock, contextlib.suppress(OSError):  # a full disk must not fail a step over what it prints

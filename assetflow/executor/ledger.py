@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assetflow.define.definitions import Definitions
+from assetflow.executor.backends.pool import ProcessPool
 from assetflow.executor.body import Worker
 from assetflow.executor.call import Made, Outcome
 from assetflow.executor.calls import Decision, Produced
@@ -31,7 +32,8 @@ class Setting:
     `config` maps computation to its resolved config, `config_shown` asset to what is recorded of it; `preamble` are
     events that come right after the run's first, `first_materialization` how many ids of the run they used; `tick` is
     called beside the work about once a second, to fold the log; `replan` makes the plan anew from what is recorded by
-    now, after dynamic partitions may have changed, and gives the sources that were seen for the first time with it.
+    now, after dynamic partitions may have changed, and gives the sources that were seen for the first time with it;
+    `pool` has the worker processes of the project.
     """
 
     basis: Basis
@@ -48,6 +50,7 @@ class Setting:
     first_materialization: int = 0
     max_partitions: int = 10_000
     replan: Callable[[], tuple[Plan, Basis, tuple[Observation, ...]]] | None = None
+    pool: ProcessPool | None = None
 
 
 class Ledger:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from assetflow.executor.body import describe_failure
+from assetflow.executor.backends.lanes import Lanes
 from assetflow.executor.calls import State
+from assetflow.executor.failure import describe_failure
 from assetflow.executor.fan_out import due_now, without_keys
 from assetflow.executor.ledger import Ledger, Setting
 from assetflow.executor.options import RunOptions
@@ -33,6 +34,10 @@ class Run:
         self.ledger = Ledger(setting, started, options.subscribers)
         self._steps = 0
         self._wave: Wave | None = None
+        self._lanes = Lanes(
+            setting.worker, executor=options.executor, workers=1 if options.executor == "inline" else options.workers,
+            pool=setting.pool, notify=setting.notify,
+        )  # fmt: skip
 
     def execute(self) -> RunResult:
         """Run to the end; what fails is in the result, and only what makes a run impossible is raised."""
@@ -80,10 +85,11 @@ class Run:
             config=self.setting.config,
         )
         blocked = without_keys(basis.graph, self.ledger.ended)
-        self._wave = Wave(tasks, state, self.ledger, self.options, blocked=blocked)
+        self._wave = Wave(tasks, state, self.ledger, self.options, lanes=self._lanes, blocked=blocked)
         self._wave.run()
 
     def _close(self, status: RunStatus, error: str | None) -> RunResult:
+        self._lanes.close(wait=self._wave is None or not self._wave.is_busy)
         for problem in self.setting.worker.resources.close():
             self.setting.notify(f"a resource failed to close: {describe_failure(problem).text}")
         at = self.ledger.now()

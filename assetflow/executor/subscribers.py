@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
-from assetflow.executor.body import describe_failure
+from assetflow.executor.failure import describe_failure
 from assetflow.model.event import Event
 
 Subscriber = Callable[[Event], None]

@@ -10,15 +10,15 @@ import heapq
 import random
 import time
 from collections.abc import Mapping
-from queue import Empty, SimpleQueue
+from queue import Empty
 from types import MappingProxyType
 
 from assetflow.define.values import Unchanged
 from assetflow.errors import AssetflowError, PartitionError
-from assetflow.executor.backends import make_backend
-from assetflow.executor.body import describe_failure
+from assetflow.executor.backends.lanes import Lanes
 from assetflow.executor.call import Failure, Made, Outcome
 from assetflow.executor.calls import Decision, Produced, State
+from assetflow.executor.failure import describe_failure
 from assetflow.executor.fan_out import BAD
 from assetflow.executor.ledger import Ledger
 from assetflow.executor.options import RunOptions
@@ -47,6 +47,7 @@ class Wave:
         ledger: Ledger,
         options: RunOptions,
         *,
+        lanes: Lanes,
         blocked: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.tasks = list(tasks)
@@ -58,34 +59,34 @@ class Wave:
         self.queue = Queue(tasks)
         self.specs = state.universe.graph.specs
         self._rng = random.Random(options.seed)
-        self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+        self._lanes = lanes
+        self._outcomes = lanes.outcomes
         self._decisions: dict[int, tuple[Decision, ...]] = {}
         self._attempts: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
         self._retries: list[tuple[float, int]] = []
         self._running: set[int] = set()
         ledger.wake = lambda: self._outcomes.put(None)
-        self._backend = make_backend(
-            options.executor, ledger.setting.worker, workers=self.workers, deliver=self._outcomes.put
-        )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls have not come back: only after a cancel, from threads that cannot be stopped."""
+        return bool(self._running)
 
     def run(self) -> None:
         """Run every task to its end."""
-        try:
-            while self.queue.open:
-                self.ledger.committer.check()
-                self._release_retries()
-                while len(self._running) < self.workers and (task := self.queue.next()) is not None:
-                    self._start(task)
-                self.ledger.audience.tell()
-                if not self.queue.open:
-                    break
-                outcome = self._next_outcome()
-                if outcome is not None:
-                    self._running.discard(outcome.call.task)
-                    self._ended(self.tasks[outcome.call.task], outcome)
-        finally:
-            self._backend.close(wait=not self._running)
+        while self.queue.open:
+            self.ledger.committer.check()
+            self._release_retries()
+            while len(self._running) < self.workers and (task := self.queue.next()) is not None:
+                self._start(task)
+            self.ledger.audience.tell()
+            if not self.queue.open:
+                break
+            outcome = self._next_outcome()
+            if outcome is not None:
+                self._running.discard(outcome.call.task)
+                self._ended(self.tasks[outcome.call.task], outcome)
 
     def _next_outcome(self) -> Outcome | None:
         try:
@@ -135,8 +136,7 @@ class Wave:
         self.ledger.record(started)
         self._running.add(task.number)
         call = self.state.call(task, wanted, run_id=self.ledger.run_id, attempt=attempt)
-        computation = self.state.definitions.computations[task.computation]
-        self._backend.submit(call, is_async=computation.is_async)
+        self._lanes.submit(call)
 
     def _first_part(self, task: Task) -> Task:
         """What of a batch goes on under its number; the other parts become tasks of their own."""
@@ -330,7 +330,7 @@ class Wave:
     def cancel(self) -> None:
         """Stop: nothing new starts, coroutines are canceled, threads get a moment to end by themselves."""
         self.cancel_pending()
-        self._backend.cancel()
+        self._lanes.cancel()
         deadline = time.monotonic() + GRACE
         while self._running and time.monotonic() < deadline:
             try:

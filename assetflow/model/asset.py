@@ -60,8 +60,8 @@ class AssetSpec:
 
     `computation` names the call that makes it: assets of one `multi_asset` share it. `subsettable` says whether that
     call may be asked for some of its assets only, `batch` how many partitions one call takes (0: all there are).
-    `adds_partitions` names the dynamic partitions that a step may change, by `max_partitions` keys at most. `compute` None
-    leaves it to the run where the function runs.
+    `adds_partitions` names the dynamic partitions that a step may change, by `max_partitions` keys at most. With
+    `compute` None the run decides where the function runs.
     """
 
     key: str

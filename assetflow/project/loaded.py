@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,9 +20,10 @@ from assetflow.define.modules import ModuleSpace
 from assetflow.define.resolve import resolve
 from assetflow.define.settings import Settings
 from assetflow.errors import DefinitionError, Problem, UnknownAssetError, did_you_mean
+from assetflow.executor.backends.blueprint import Blueprint, pickled_objects
 from assetflow.graph.graph import AssetGraph
 from assetflow.graph.validate import validate
-from assetflow.model.asset import AssetSpec
+from assetflow.model.asset import AssetSpec, Compute
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.model.version import AssetVersions, CodeVersion, fingerprint
 from assetflow.project.policies import with_inherited
@@ -36,6 +38,22 @@ class LoadedProject:
     graph: AssetGraph
     environ: Mapping[str, str]
     space: ModuleSpace | None = None
+
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        """What worker processes make the same definitions from; raises where objects cannot be sent to them."""
+        settings = self.settings
+        parts: dict[str, Any] = {
+            "settings": settings,
+            "store": settings.catalog_root / "store",
+            "path": tuple(sys.path),
+        }
+        if self.space is None:
+            everywhere = settings.executor == Compute.PROCESS
+            return Blueprint(**parts, objects=pickled_objects(self.definitions, everywhere=everywhere))
+        return Blueprint(
+            **parts, prefix=self.space.prefix, sources=dict(self.space.sources), files=frozenset(self.definitions.files)
+        )
 
     @cached_property
     def fingerprints(self) -> dict[str, CodeFingerprint]:

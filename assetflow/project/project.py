@@ -19,6 +19,7 @@ from assetflow.define.load import declarations_in
 from assetflow.define.modules import ModuleSpace
 from assetflow.define.settings import Settings, find_root, load_settings
 from assetflow.errors import CatalogUnwritableError, UnknownAssetError, UsageError, ValueNotFoundError, did_you_mean
+from assetflow.executor.backends.pool import ProcessPool
 from assetflow.executor.result import RunResult
 from assetflow.executor.run import Subscriber
 from assetflow.graph.graph import AssetGraph
@@ -80,6 +81,7 @@ class Project:
         self._loaded: LoadedProject | None = None
         self.space: ModuleSpace | None = None
         self.store = LocalStore(settings.catalog_root / "store")
+        self.processes = ProcessPool(lambda: self.loaded.blueprint)
         self.catalog = Catalog(settings.catalog_root, store_root=settings.catalog_root / "store")
 
     @classmethod
@@ -373,7 +375,8 @@ class Project:
         )
 
     def close(self) -> None:
-        """Let go of the catalog; the project can be used again afterwards."""
+        """End the worker processes and let go of the catalog; the project can be used again afterwards."""
+        self.processes.close()
         self.catalog.close()
 
     def __enter__(self) -> Project:

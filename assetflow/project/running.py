@@ -11,6 +11,7 @@ from assetflow import __version__
 from assetflow.define.config_values import SECRET
 from assetflow.define.settings import PREFIX
 from assetflow.errors import CatalogError
+from assetflow.executor.backends.lanes import Lane, lane_of
 from assetflow.executor.body import Worker
 from assetflow.executor.capture import Capture
 from assetflow.executor.resources import ResourcePool
@@ -54,6 +55,8 @@ def carry_out(
 ) -> RunResult:
     """One run from its first log line to the fold after its last."""
     loaded, settings = project.loaded, project.settings
+    if _needs_processes(project, planned.plan):
+        project.processes.blueprint()  # whether that is possible shows before anything runs
     now = project.clock.now()
     run_id = new_run_id(now)
     log = project.catalog.open_log(run_id)
@@ -88,6 +91,7 @@ def carry_out(
         preamble=observed,
         max_partitions=settings.max_partitions,
         replan=lambda: plan_again(project, planned),
+        pool=project.processes,
     )
     options = RunOptions(workers=workers, executor=settings.executor, fail_fast=fail_fast, subscribers=subscribers)
     with working_folder(settings.root), capture.installed():
@@ -99,6 +103,14 @@ def carry_out(
     for notice in report.notices:
         notify(notice.message)
     return result
+
+
+def _needs_processes(project: Project, plan: Plan) -> bool:
+    """Whether any step of the plan runs in a worker process."""
+    loaded = project.loaded
+    names = {loaded.graph.specs[step.asset].computation for step in plan.steps}
+    found = (loaded.definitions.computations[name] for name in names)
+    return any(lane_of(computation, project.settings.executor) is Lane.PROCESS for computation in found)
 
 
 def _fold_beside(project: Project) -> None:

@@ -22,7 +22,7 @@ from assetflow.project.stamp import Stamp, read_stamp, request_words, stamp_path
 @click.option("--dry-run", is_flag=True, help="Plan only; the same as `assetflow plan`.")
 @click.option("--fail-fast", is_flag=True, help="Cancel the rest when a step fails.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Steps that run at once.")
-@click.option("--executor", metavar="NAME", help="Where functions run: thread or inline.")
+@click.option("--executor", metavar="NAME", help="Where functions run: thread, process or inline.")
 @click.pass_obj
 def command(session: Session, /, **given: Any) -> int:
     """Bring what is selected up to date, and everything it needs.

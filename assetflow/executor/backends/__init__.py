@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
-from assetflow.executor.backends.inline import InlineBackend
-from assetflow.executor.backends.threads import ThreadBackend
-from assetflow.executor.body import Worker
-from assetflow.executor.call import Call, Outcome
+from assetflow.executor.call import Call
 
 
 class Backend(Protocol):
-    """What every back end does."""
+    """What every back end does; `tests/executor/test_backends.py` holds all of them to the same contract."""
 
-    def submit(self, call: Call, *, is_async: bool) -> None:
-        """Start a call; its outcome is delivered later, from any thread."""
+    def submit(self, call: Call) -> None:
+        """Start a call; its outcome is delivered later, from any thread, exactly once."""
         ...
 
     def cancel(self) -> None:
-        """Stop what can be stopped."""
+        """Stop what can be stopped; the outcomes come all the same."""
         ...
 
     def close(self, *, wait: bool = True) -> None:
         """Let go of threads and processes; with `wait` after what they are doing."""
         ...
-
-
-def make_backend(name: str, worker: Worker, *, workers: int, deliver: Callable[[Outcome], None]) -> Backend:
-    """The back end of that name (`thread` or `inline`)."""
-    if name == "inline":
-        return InlineBackend(worker, deliver=deliver)
-    return ThreadBackend(worker, workers=workers, deliver=deliver)

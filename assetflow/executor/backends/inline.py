@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from assetflow.executor.body import Worker
 from assetflow.executor.call import Call, Outcome
+from assetflow.model.record import StepStatus
 
 
 class InlineBackend:
@@ -17,16 +20,40 @@ class InlineBackend:
         self._worker = worker
         self._deliver = deliver
 
-    def submit(self, call: Call, *, is_async: bool) -> None:
-        """Run a call and deliver its outcome."""
-        context = contextvars.Context()
-        if is_async:
-            self._deliver(context.run(asyncio.run, self._worker.run_async(call)))
+    def submit(self, call: Call) -> None:
+        """Run a call and deliver its outcome; KeyboardInterrupt when that is what ended it."""
+        if self._worker.definitions.computations[call.computation].is_async and _in_event_loop():
+            outcome = self._beside(call)
         else:
-            self._deliver(context.run(self._worker.run, call))
+            outcome = contextvars.Context().run(self._worker.run, call)
+        interrupted = outcome.failure is not None and outcome.failure.type == "KeyboardInterrupt" and _on_main_thread()
+        self._deliver(replace(outcome, status=StepStatus.CANCELED) if interrupted else outcome)
+        if interrupted:
+            raise KeyboardInterrupt
 
     def cancel(self) -> None:
         """Nothing runs beside the caller, so there is nothing to cancel."""
 
     def close(self, *, wait: bool = True) -> None:
         """Nothing is held."""
+
+    def _beside(self, call: Call) -> Outcome:
+        """A coroutine cannot run in a thread whose event loop waits for us: it gets a thread for itself."""
+        found: list[Outcome] = []
+        thread = threading.Thread(target=lambda: found.append(self._worker.run(call)), name="assetflow-inline")
+        thread.start()
+        thread.join()
+        return found[0]
+
+
+def _on_main_thread() -> bool:
+    """Where Ctrl-C arrives."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
