@@ -160,19 +160,25 @@ class Access:
         self._fold_pending()
         return self.ask(lambda r: history.materialization(r, id))
 
+    def published(self, asset: str, partition: str | None, moment: str | None, environment: str) -> str | None:
+        self._fold_pending()
+        return self.ask(lambda r: history.published(r, asset, partition, moment, environment))
+
     def lineage(
         self,
         asset: str,
         partition: str | None,
         *,
         materialization: str | None,
+        moment: str | None,
         depth: int | None,
         environment: str,
     ) -> Lineage:
         self._fold_pending()
         return self.ask(
             lambda r: history.lineage(
-                r, asset, partition, materialization=materialization, depth=depth, environment=environment
+                r, asset, partition, materialization=materialization, moment=moment, depth=depth,
+                environment=environment,
             )
         )
 

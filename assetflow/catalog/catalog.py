@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assetflow.catalog import sidecar
+from assetflow.catalog import saved, sidecar
 from assetflow.catalog.log import SUFFIX, LogWriter
 from assetflow.catalog.rows import (
     AssetRow,
@@ -19,6 +19,7 @@ from assetflow.catalog.rows import (
     RunRow,
     StepRow,
 )
+from assetflow.catalog.saved import SavedQuery
 from assetflow.catalog.sidecar import Paths
 from assetflow.errors import InternalError, QueryError, did_you_mean
 from assetflow.model.record import Snapshot
@@ -120,18 +121,14 @@ class Catalog:
         """Write a query's rows to a `csv`, `parquet` or `json` file and return how many there are."""
         return self._access().write_query(sql, Path(path), format=format, params=params)
 
-    def saved_query(self, name: str) -> str:
-        """The SQL of `queries/<name>.sql`; QueryError with the nearest name when there is none."""
-        path = self.root / "queries" / f"{name}.sql"
-        known = self.saved_queries()
-        if name not in known:
-            hint = did_you_mean(name, known) or f"saved queries are the `.sql` files in `{path.parent}`"
-            raise QueryError(f"there is no saved query `{name}`", hint=hint, name=name)
-        return path.read_text(encoding="utf-8")
+    def saved_query(self, name: str) -> SavedQuery:
+        """The query `queries/<name>.sql`; QueryError with the nearest name when there is none."""
+        return saved.read(self.root / "queries", name)
 
-    def saved_queries(self) -> tuple[str, ...]:
-        """The names of the saved queries, sorted."""
-        return tuple(sorted(path.stem for path in (self.root / "queries").glob("*.sql")))
+    def saved_queries(self) -> tuple[SavedQuery, ...]:
+        """The saved queries, by name."""
+        folder = self.root / "queries"
+        return tuple(saved.read(folder, name) for name in saved.names(folder))
 
     def runs(self, limit: int | None = None) -> list[RunRow]:
         """The runs, newest first."""
@@ -153,18 +150,28 @@ class Catalog:
         """One materialization by its id, or None."""
         return self._access().materialization(id) if self._exists() else None
 
+    def published(
+        self, asset: str, partition: str | None = None, *, moment: str | None = None, environment: str = "prod"
+    ) -> str | None:
+        """The id of what an environment shows of an asset partition, now or at `moment` (UTC text)."""
+        return self._access().published(asset, partition, moment, environment) if self._exists() else None
+
     def lineage(
         self,
         asset: str,
         partition: str | None = None,
         *,
         materialization: str | None = None,
+        moment: str | None = None,
         depth: int | None = None,
         environment: str = "prod",
     ) -> Lineage:
-        """The recorded edges up and down from what is current (or from one materialization), `depth` levels far."""
+        """The recorded edges up and down from what is current, `depth` levels far.
+
+        `moment` (UTC text) starts at what was current then, `materialization` at one of them.
+        """
         return self._access().lineage(
-            asset, partition, materialization=materialization, depth=depth, environment=environment
+            asset, partition, materialization=materialization, moment=moment, depth=depth, environment=environment
         )
 
     def close(self) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from assetflow.catalog.closure import (
+    FOUND_ONLY, NO_SOURCE, asked_sql, downstream_sql, named_sql, published_sql, source_sql, upstream_sql,
+)  # fmt: skip
+from assetflow.catalog.ids import id_text
 from assetflow.catalog.reader import Reader
 from assetflow.catalog.rows import HistoryRow, Lineage, LineageEdge, RunRow, StepRow
-from assetflow.catalog.views import downstream_sql, id_number, id_prefix, upstream_sql
 from assetflow.errors import UnknownRunError, ValueNotFoundError, did_you_mean
 
 
@@ -33,20 +36,8 @@ select m.id, m.asset, m.partition, m.run_id, m.data_version, m.code_version, m.c
      where c.materialization = m.id)
 from materializations m {{where}} order by m."order" desc, m.finished_at desc, m.id desc {{limit}}"""
 
-_SOURCE = """
-select a.asset from inside.assets a
-where a.key = $asset and not exists (select 1 from inside.materializations x where x.asset = a.asset)"""
-
-_CURRENT_SEED = """
-select p.m from inside.pointers p
-join inside.assets a on a.asset = p.asset
-join inside.environments v on v.environment = p.environment
-left join inside.partitions q on q.partition = p.partition
-where a.key = $asset and v.name = $environment and p.m is not null and ($partition is null or q.key = $partition)"""
-
-_ONE_SEED = f"""
-select (cast(x.prefix as bigint) << 32) | {id_number("$materialization")} as m
-from inside.prefixes x where x.text = {id_prefix("$materialization")}"""
+_CURRENT_SEED = asked_sql(asset="$asset", partition="$partition", environment="$environment", moment="$moment")
+_SHOWN = published_sql(environment="$environment", moment="null", only=FOUND_ONLY)
 
 
 def _limit(limit: int | None) -> str:
@@ -119,30 +110,47 @@ def _made(row: tuple[Any, ...]) -> HistoryRow:
     return HistoryRow._make(values)
 
 
+def published(
+    reader: Reader, asset: str, partition: str | None, moment: str | None, environment: str
+) -> str | None:
+    """What an environment shows of one asset partition, now or at a moment, by its id."""
+    sql = f"""
+    select {id_text("k.m", "x")} from inside.materializations k join inside.prefixes x on x.prefix = k.m >> 32
+    left join inside.partitions q on q.partition = k.partition
+    where k.m in ({_CURRENT_SEED}) and q.key is not distinct from $partition"""
+    asked = {"asset": asset, "partition": partition, "environment": environment, "moment": moment}
+    rows = reader.rows(sql, asked)
+    return str(rows[0][0]) if rows else None
+
+
 def lineage(
     reader: Reader,
     asset: str,
     partition: str | None,
     *,
     materialization: str | None,
+    moment: str | None,
     depth: int | None,
     environment: str,
 ) -> Lineage:
-    """The recorded edges above and below what is current, or above and below one materialization."""
-    params: dict[str, Any] = {"depth": depth}
+    """The recorded edges above and below what is shown now or was at a moment, or of one materialization."""
+    where: dict[str, Any] = {"depth": depth}
     if materialization is None:
-        seed, source, part = _CURRENT_SEED, _SOURCE, "$partition"
-        params |= {"asset": asset, "partition": partition, "environment": environment}
+        seed, source, part = _CURRENT_SEED, source_sql("$asset"), "$partition"
+        asked = where | {"asset": asset, "partition": partition, "environment": environment, "moment": moment}
+        up_asked = asked
     else:
-        seed, source, part = _ONE_SEED, "select 0 as asset where false", "null"
-        params |= {"materialization": materialization}
+        seed, source, part = named_sql("$materialization"), NO_SOURCE, "null"
+        up_asked = where | {"materialization": materialization}
+        asked = up_asked | {"environment": environment}
         if not reader.rows("select 1 from materializations where id = ?", [materialization]):
             raise ValueNotFoundError(
                 f"there is no materialization `{materialization}`", hint=f"`assetflow history {asset}` lists them"
             )
     limit = "cast($depth as bigint)"
-    up = reader.rows(_ordered(upstream_sql(seed, limit=limit)), params)
-    down = reader.rows(_ordered(downstream_sql(seed, source=source, partition=part, limit=limit)), params)
+    down_sql = downstream_sql(seed, source=source, partition=part, shown=_SHOWN, limit=limit)
+    up = reader.rows(_ordered(upstream_sql(seed, limit=limit)), up_asked)
+    down = reader.rows(_ordered(down_sql), asked)
     return Lineage(
         asset=asset,
         partition=partition,

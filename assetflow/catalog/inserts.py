@@ -37,8 +37,9 @@ _STARTS_ENDED = """
 delete from inside.step_starts b using inside.steps s
 where s.run = b.run and s.step = b.step and s.asset = b.asset and s.partition = b.partition"""
 
+_NEW = "create or replace temp table _made as select * exclude (same) from inside.materializations where false"
 _MADE = f"""
-insert into inside.materializations
+insert into _made
 select {_m("s.x.id", "i")} as m, a.asset, {_PART}, v.environment, s.x.data_version, s.x.code_version, s.x.config,
     coalesce(s.x.config_version, ''), s.x.input_fingerprint, coalesce(s.x.dependencies,
         array_to_string(list_sort(list_distinct(list_transform(s.x.inputs, lambda e: e[1]))), chr(10)), ''),
@@ -49,6 +50,22 @@ join inside.prefixes i on i.text = prefix_of(s.x.id)
 left join inside.environments v on v.name = s.environment
 where not exists (select 1 from inside.materializations k where k.m = {_m("s.x.id", "i")})"""
 
+_SAME = (
+    """insert into inside.materializations
+       with earlier as (
+           select k.asset, k.partition, k.data_version, min(k.same) as same from inside.materializations k
+           semi join _made n on n.asset = k.asset and n.partition = k.partition and n.data_version = k.data_version
+           group by all)
+       select n.*, coalesce(k.same, min(n.m) over (partition by n.asset, n.partition, n.data_version))
+       from _made n
+       left join earlier k on k.asset = n.asset and k.partition = n.partition and k.data_version = n.data_version""",
+    # a log may be folded after one that read from it
+    """update inside.edges e set input_same = k.same, input_data_version = case
+           when k.data_version = e.input_data_version then null else e.input_data_version end
+       from inside.materializations k semi join _made n on n.m = k.m
+       where e.input_same is null and e.input_m = k.m""",
+)
+
 # The version read is that of the materialization read, as a rule: then its number says it all.
 _EDGES = f"""
 insert into inside.edges
@@ -58,8 +75,10 @@ with input as materialized (
     from _inputs s {_ASSET}
     join inside.prefixes i on i.text = s.p
     left join inside.prefixes j on j.text = s.input_p)
-select n.m, n.asset, n.partition, n.input_m, case when k.data_version = n.data_version then null else n.data_version end
+select n.m, n.asset, n.partition, n.input_m, case when k.data_version = n.data_version then null else n.data_version end,
+    own.same, k.same
 from input n
+left join inside.materializations own on own.m = n.m
 left join inside.materializations k on k.m = n.input_m
 where not exists (select 1 from inside.edges o where o.m = n.m)"""
 
@@ -157,7 +176,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "run_started": (_RUN_STARTED,),
     "run_finished": (_RUN_FINISHED,),
     "step_started": (_STEP_STARTED,),
-    "step_finished": (_MADE, _EDGES, _STEP_FINISHED),
+    "step_finished": (_NEW, _MADE, *_SAME, _EDGES, _STEP_FINISHED),
     "attempt_finished": (_ATTEMPT_FINISHED,),
     "observed": (_OBSERVED,),
     "emitted": (_EMITTED,),

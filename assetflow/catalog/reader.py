@@ -165,7 +165,7 @@ def query_error(error: duckdb.Error) -> QueryError:
         hint = f"did you mean `{names[0]}`?" if names else None
     elif unbound := re.search(r"Values were not provided for the following parameters: (.+)", text):
         text = f"the query has parameters without a value: {unbound.group(1)}"
-        hint = "give each a value: " + " ".join(f"--param {name}=…" for name in unbound.group(1).split(", "))
+        hint = "give each a value: " + " ".join(f"-p {name}=…" for name in unbound.group(1).split(", "))
     elif candidates := re.search(r"Candidate bindings: (.+)", text):
         names = re.findall(r'"([^"]+)"', candidates.group(1))
         hint = f"columns there: {', '.join(f'`{name}`' for name in names)}" if names else None

@@ -4,6 +4,10 @@ The tables stand in the schema `inside` and may change from version to version; 
 Inside, everything is an integer: assets, partitions (0: none), environments, and a materialization is its run's number
 shifted left by 32 plus its own number within the run; the views give the texts back. No table has an index: DuckDB's
 cost crash safety, and the questions asked here are scans.
+
+`same` of a materialization is the number of the first one that was folded of the same asset partition with the same
+data version: whoever read any of them has read this value. Edges repeat it for both ends, so that a walk down needs no
+other table; it is null for what was read of a source.
 """
 
 from __future__ import annotations
@@ -52,9 +56,10 @@ create table inside.materializations(
     m bigint, asset integer, partition integer, environment integer, data_version varchar, code_version varchar,
     config json, config_version varchar, input_fingerprint varchar, dependencies varchar, uri varchar,
     format varchar, "rows" bigint, bytes bigint, "schema" json, column_versions json, payload json, metadata json,
-    packages json, seconds double, started_at timestamp, finished_at timestamp, "order" bigint);
+    packages json, seconds double, started_at timestamp, finished_at timestamp, "order" bigint, same bigint);
 create table inside.edges(
-    m bigint, input_asset integer, input_partition integer, input_m bigint, input_data_version varchar);
+    m bigint, input_asset integer, input_partition integer, input_m bigint, input_data_version varchar, same bigint,
+    input_same bigint);
 create table inside.publications(
     environment integer, asset integer, partition integer, m bigint, "order" bigint, moved_at timestamp,
     reason varchar);
@@ -86,14 +91,29 @@ create table inside.column_edges(
 """
 
 
-
 def _dynamic_order(con: Connection) -> None:
     """The logical time of changes of dynamic keys; those before it stand in the order of their clocks."""
     con.execute('alter table inside.dynamic add column "order" bigint')
     con.execute('update inside.dynamic set "order" = 0')
 
 
-MIGRATIONS: tuple[Migration, ...] = (_dynamic_order,)
+def _equal_versions(con: Connection) -> None:
+    """Version 3: `same` of materializations and edges."""
+    con.execute("alter table inside.materializations add column same bigint")
+    con.execute(
+        """create temp table _same as select m, first_value(m) over (
+               partition by asset, partition, data_version order by rowid) as same from inside.materializations"""
+    )
+    con.execute("update inside.materializations k set same = n.same from _same n where n.m = k.m")
+    con.execute(
+        """create or replace table inside.edges as
+           select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, a.same, b.same as input_same
+           from inside.edges e left join _same a on a.m = e.m left join _same b on b.m = e.input_m order by e.rowid"""
+    )
+    con.execute("drop table _same")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_dynamic_order, _equal_versions)
 """`MIGRATIONS[n]` takes a catalog of version n + 1 to version n + 2, inside the transaction of a fold."""
 
 

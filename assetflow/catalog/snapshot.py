@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from assetflow.catalog.moves import moved_since, position_of
 from assetflow.catalog.published import CURRENT, TIME, Published
 from assetflow.catalog.reader import Reader
-from assetflow.catalog.views import id_number, id_prefix, id_text
+from assetflow.catalog.ids import id_number, id_prefix, id_text
 from assetflow.model.record import Current, Edge, Observation, Partition, Snapshot
 
 _OBSERVATIONS = f"""

@@ -15,7 +15,7 @@ import duckdb
 
 from assetflow.catalog.disk import writing
 from assetflow.catalog.schema import Connection
-from assetflow.catalog.views import id_number, id_prefix
+from assetflow.catalog.ids import id_number, id_prefix
 
 
 class Line(NamedTuple):

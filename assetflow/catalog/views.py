@@ -8,105 +8,11 @@ from __future__ import annotations
 
 from zlib import crc32
 
-_WHOLE = (1 << 32) - 1
-"""Number of an id that is not `<run>.<number>`: its prefix is then the whole id."""
-
-
-def id_text(m: str, prefix: str) -> str:
-    """SQL for the text of the materialization number `m`, its row of `inside.prefixes` being named `prefix`."""
-    number = f"({m} & {_WHOLE})"
-    return f"case when {number} = {_WHOLE} then {prefix}.text else {prefix}.text || '.' || {number} end"
-
-
-def id_number(text: str) -> str:
-    """SQL for the number part of an id text; see `id_prefix`."""
-    digits = f"regexp_extract({text}, '\\.(0|[1-9][0-9]{{0,8}})$', 1)"
-    return f"coalesce(try_cast(nullif({digits}, '') as bigint), {_WHOLE})"
-
-
-def id_prefix(text: str) -> str:
-    """SQL for the part of an id text that `inside.prefixes` holds: the run's id, or all of an id of another form."""
-    return f"regexp_replace({text}, '\\.(0|[1-9][0-9]{{0,8}})$', '')"
-
-
-_PARTITION = "left join inside.partitions {0} on {0}.partition = {1}"
-
-_LINEAGE_COLUMNS = f"""
-    {id_text("e.m", "ep")} as materialization, ea.key as asset, eq.key as partition, em.data_version as data_version,
-    ia.key as input_asset, iq.key as input_partition, {id_text("e.input_m", "ip")} as input_materialization,
-    coalesce(e.input_data_version, im.data_version) as input_data_version"""
-
-_LINEAGE_JOINS = """
-    join inside.materializations em on em.m = e.m
-    join inside.prefixes ep on ep.prefix = e.m >> 32
-    join inside.assets ea on ea.asset = em.asset
-    left join inside.partitions eq on eq.partition = em.partition
-    join inside.assets ia on ia.asset = e.input_asset
-    left join inside.partitions iq on iq.partition = e.input_partition
-    left join inside.prefixes ip on ip.prefix = e.input_m >> 32
-    left join inside.materializations im on im.m = e.input_m"""
-
-
-def upstream_sql(seed: str, *, limit: str = "null") -> str:
-    """SQL for the edges above the materializations that `seed` selects (column m), with their depth.
-
-    `limit` is the SQL of the depth to stop at. Each materialization is reached once, at its least depth.
-    """
-    return f"""
-with recursive seed as materialized ({seed}),
-closure(m, depth) using key (m) as (
-    select seed.m, 0 from seed
-    union
-    select e.input_m, c.depth + 1
-    from closure c join inside.edges e on e.m = c.m
-    where e.input_m is not null and ({limit} is null or c.depth + 1 < {limit})
-      and not exists (select 1 from recurring.closure r where r.m = e.input_m))
-select {_LINEAGE_COLUMNS}, c.depth + 1 as depth
-from closure c join inside.edges e on e.m = c.m {_LINEAGE_JOINS}"""
-
-
-def downstream_sql(seed: str, *, source: str, partition: str, limit: str = "null") -> str:
-    """SQL for the edges below the materializations of `seed`, with their depth and whether they are current.
-
-    `source` selects the number of the asset asked for (column asset) if it is an observed source: no materialization
-    stands for it, so whatever recorded a read of it is where its downstream begins. `partition` is the SQL of the
-    partition key asked for, or null.
-    """
-    reads = f"""e.input_asset in (select source.asset from source) and ({partition} is null or e.input_partition in (
-        select q.partition from inside.partitions q where q.key = {partition}))"""
-    return f"""
-with recursive seed as materialized ({seed}),
-source as materialized ({source}),
-direct as materialized (
-    select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, 1 as depth
-    from inside.edges e where {reads}),
-closure(m, depth) using key (m) as (
-    (select seed.m, 0 from seed union all select distinct direct.m, 1 from direct where {limit} is null or 1 < {limit})
-    union
-    select e.m, c.depth + 1
-    from closure c join inside.edges e on e.input_m = c.m
-    where ({limit} is null or c.depth + 1 < {limit})
-      and not exists (select 1 from recurring.closure r where r.m = e.m)),
-found as (
-    select e.m, e.input_asset, e.input_partition, e.input_m, e.input_data_version, c.depth + 1 as depth
-    from closure c join inside.edges e on e.input_m = c.m
-    union all
-    from direct)
-select {_LINEAGE_COLUMNS}, e.depth as depth,
-    exists (select 1 from inside.pointers p where p.m = e.m) as is_current
-from found e {_LINEAGE_JOINS}"""
-
-
-_SEED = """
-    select p.m from inside.pointers p
-    join inside.assets a on a.asset = p.asset
-    join inside.environments v on v.environment = p.environment
-    left join inside.partitions q on q.partition = p.partition
-    where a.key = asset and v.name = environment and p.m is not null and (partition is null or q.key = partition)"""
-
-_SOURCE = """
-    select a.asset from inside.assets a
-    where a.key = asset and not exists (select 1 from inside.materializations x where x.asset = a.asset)"""
+from assetflow.catalog.closure import (
+    FOUND_ONLY, LAST_MOVES, LINEAGE_COLUMNS, affected_sql, asked_sql, downstream_sql, lineage_joins, published_sql, source_sql,
+    upstream_sql,
+)  # fmt: skip
+from assetflow.catalog.ids import id_text
 
 _CURRENT = f"""
 select v.name as environment, a.key as asset, q.key as partition, {id_text("p.m", "x")} as materialization,
@@ -118,15 +24,6 @@ join inside.assets a on a.asset = p.asset
 left join inside.partitions q on q.partition = p.partition
 join inside.materializations m on m.m = p.m
 join inside.prefixes x on x.prefix = p.m >> 32"""
-
-_AS_OF = f"""(
-    select t.environment, t.asset, t.partition,
-        arg_max(struct_pack(m := t.m),
-            struct_pack(o := t."order", w := t.moved_at, i := coalesce({id_text("t.m", "y")}, ''))).m as m,
-        max(t.moved_at) as moved_at
-    from inside.publications t left join inside.prefixes y on y.prefix = t.m >> 32
-    where t.moved_at <= cast("timestamp" as timestamp)
-    group by all)"""
 
 VIEWS: dict[str, str] = {
     "assets": """
@@ -143,7 +40,7 @@ VIEWS: dict[str, str] = {
         join inside.assets a on a.asset = m.asset
         left join inside.partitions q on q.partition = m.partition
         left join inside.environments v on v.environment = m.environment""",
-    "lineage": f"select {_LINEAGE_COLUMNS} from inside.edges e {_LINEAGE_JOINS}",
+    "lineage": f"select {LINEAGE_COLUMNS} from inside.edges e {lineage_joins()}",
     "column_lineage": 'select c.asset, c."column", c.input_asset, c.input_column, c.kind from inside.column_edges c',
     "runs": """
         select x.text as run_id, v.name as environment, coalesce(e.status, 'running') as status, r.selection,
@@ -233,12 +130,20 @@ VIEWS: dict[str, str] = {
         from inside.code c join inside.assets a on a.asset = c.asset""",
 }
 
+_SEED = asked_sql(asset="asset", partition='"partition"', environment="environment", moment="moment")
+
 MACROS: dict[str, str] = {
-    "upstream_of(asset, \"partition\" := null, environment := 'prod')": upstream_sql(_SEED),
-    "downstream_of(asset, \"partition\" := null, environment := 'prod')": downstream_sql(
-        _SEED, source=_SOURCE, partition='"partition"'
+    "upstream_of(asset, \"partition\" := null, environment := 'prod', moment := null)": upstream_sql(_SEED),
+    "downstream_of(asset, \"partition\" := null, environment := 'prod', moment := null)": downstream_sql(
+        _SEED,
+        source=source_sql("asset"),
+        partition='"partition"',
+        shown=published_sql(environment="environment", moment="null", only=FOUND_ONLY),
     ),
-    'as_of("timestamp")': _CURRENT.format(pointers=_AS_OF),
+    "affected_by(asset, first, last, \"partition\" := null, environment := 'prod')": affected_sql(
+        asset="asset", first='"first"', last='"last"', partition='"partition"', environment="environment"
+    ),
+    'as_of("timestamp")': _CURRENT.format(pointers=LAST_MOVES.format(moment='"timestamp"')),
 }
 
 STATEMENTS: tuple[str, ...] = (

@@ -22,11 +22,11 @@ class _Node:
     next: set[str] = field(default_factory=set)
 
 
-def lineage_text(screen: Screen, lineage: Lineage, materialization: str | None) -> str:
+def lineage_text(screen: Screen, lineage: Lineage) -> str:
     """The trees below a line that names the asset; one line says so where there is nothing."""
     head = screen.style(show(lineage.asset, lineage.partition), "bold")
-    if materialization is not None:
-        head += screen.style(f"  {materialization}", "dim")
+    if lineage.materialization is not None:
+        head += screen.style(f"  {lineage.materialization}", "dim")
     parts = [head]
     above = _nodes(lineage.upstream, up=True)
     below = _nodes(lineage.downstream, up=False)

@@ -18,7 +18,7 @@ from assetflow.define.declare import Declaration
 from assetflow.define.load import declarations_in
 from assetflow.define.modules import ModuleSpace
 from assetflow.define.settings import Settings, find_root, load_settings
-from assetflow.errors import CatalogUnwritableError, UnknownAssetError, UsageError, ValueNotFoundError, did_you_mean
+from assetflow.errors import CatalogUnwritableError, UsageError, ValueNotFoundError
 from assetflow.executor.backends.pool import ProcessPool
 from assetflow.executor.result import RunResult
 from assetflow.executor.run import Subscriber
@@ -33,6 +33,7 @@ from assetflow.project.listing import AssetListing, ProjectFacts, list_assets, o
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project, module_space
 from assetflow.project.planning import Planned, plan_request
 from assetflow.project.process import is_alive
+from assetflow.project.recorded import check_recorded, lineage_at
 from assetflow.project.request import Ask, selections_of, targets_of
 from assetflow.project.running import carry_out, mark_fresh
 from assetflow.project.tick import Watching
@@ -327,16 +328,25 @@ class Project:
         return self.catalog.query(sql, params)
 
     def lineage(
-        self, asset: str, partition: str | None = None, *, depth: int | None = None, environment: str | None = None
+        self,
+        asset: str,
+        partition: str | None = None,
+        *,
+        depth: int | None = None,
+        at: str | datetime | None = None,
+        environment: str | None = None,
     ) -> Lineage:
-        """What the published value was made from, and what was made from it."""
-        self._check_known(asset)
+        """What the published value was made from, and what was made from it.
+
+        `at` asks about the value that was published then (an instant), or about one materialization (its id).
+        """
+        check_recorded(self, asset, partition)
         self._sync_if_writable()
-        return self.catalog.lineage(asset, partition, depth=depth, environment=environment or self.settings.environment)
+        return lineage_at(self, asset, partition, depth=depth, at=at, environment=environment)
 
     def history(self, asset: str, partition: str | None = None, *, limit: int | None = None) -> list[HistoryRow]:
         """Every materialization of an asset (partition), newest first."""
-        self._check_known(asset)
+        check_recorded(self, asset, partition)
         return self.catalog.history(asset, partition, limit=limit)
 
     def runs(self, limit: int | None = None) -> list[RunRow]:
@@ -365,14 +375,6 @@ class Project:
         """Show the definitions as they are, where the catalog can be written; what was folded is there anyway."""
         with contextlib.suppress(CatalogUnwritableError):
             self.catalog.keep_notices(self.sync_catalog().notices)
-
-    def _check_known(self, asset: str) -> None:
-        """An asset counts as known also when only the catalog still has it."""
-        if asset in self.graph or self.catalog.history(asset, limit=1):
-            return
-        raise UnknownAssetError(
-            f"no asset has the key `{asset}`", hint=did_you_mean(asset, self.graph.keys), asset=asset
-        )
 
     def close(self) -> None:
         """End the worker processes and let go of the catalog; the project can be used again afterwards."""

@@ -1,5 +1,6 @@
 -- Which code made this column?
--- asset, column: the column
+-- $asset (text): the asset
+-- $column (text): one of its columns
 -- The column and everything it was made from, with the code components of each asset's current version.
 with recursive made_from(asset, column_name) as (
     select $asset, $column

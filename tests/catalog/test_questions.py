@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from assetflow.catalog import Catalog
+from assetflow.catalog.saved import read
 from assetflow.errors import QueryError, UnknownRunError, UsageError, ValueNotFoundError
 from assetflow.model.event import CodeRecorded, Observed, PointerMoved
 from assetflow.model.record import Edge
@@ -268,7 +269,7 @@ def test_a_query_can_be_written_to_a_file(flights: Catalog, tmp_path: Path, form
 def test_a_saved_query_is_found_by_name(flights: Catalog) -> None:
     (flights.root / "queries").mkdir()
     (flights.root / "queries" / "slowest.sql").write_text("select 1")
-    assert flights.saved_query("slowest") == "select 1"
+    assert flights.saved_query("slowest").sql == "select 1"
     with pytest.raises(QueryError) as caught:
         flights.saved_query("slowst")
     assert caught.value.hint == "did you mean `slowest`?"
@@ -277,20 +278,30 @@ def test_a_saved_query_is_found_by_name(flights: Catalog) -> None:
 @pytest.mark.parametrize(
     ("name", "params", "expected"),
     [
-        ("report_inputs", {"asset": "report", "partition": None, "moment": at(50)}, 5),
-        ("report_inputs", {"asset": "report", "partition": None, "moment": at(500)}, 3),
+        ("report_inputs", {"asset": "report", "moment": at(50)}, 5),
+        ("report_inputs", {"asset": "report"}, 3),
         ("affected_by_source", {"source": "raw", "first": at(0), "last": at(1)}, 5),
-        ("affected_by_source", {"source": "flights", "first": at(50), "last": at(60)}, 0),
+        ("affected_by_source", {"source": "flights", "first": at(50), "last": at(60)}, 3),
+        ("affected_by_source", {"source": "flights", "first": at(-9), "last": at(-1)}, 0),
+        ("affected_by_source", {"source": "delays", "first": at(50), "last": at(60), "partition": "2013-01-02"}, 0),
+        ("changed_since", {"moment": at(50)}, 1),
+        ("changed_since", {"moment": at(-50)}, 5),
         ("code_of_column", {"asset": "report", "column": "mean"}, 1),
+        ("failures_by_asset", {}, 0),
+        ("growth", {"asset": "report"}, 2),
+        ("never_read", {}, 1),
+        ("slowest_assets", {}, 3),
+        ("slowest_assets", {"since": at(50)}, 1),
         ("slowest_steps", {}, 6),
         ("unstable_assets", {}, 0),
     ],
 )
 def test_the_saved_queries_of_the_example_answer(
-    flights: Catalog, name: str, params: dict[str, object], expected: int
+    flights: Catalog, name: str, params: dict[str, str], expected: int
 ) -> None:
-    sql = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
-    assert len(flights.query(sql, params).rows) == expected
+    saved = read(QUERIES, name)
+    assert saved.asks.endswith("?") or saved.asks.endswith(".")
+    assert len(flights.query(saved.sql, saved.bind(params)).rows) == expected
 
 
 def test_the_catalog_answers_the_plain_module_also_when_attached(flights: Catalog) -> None:

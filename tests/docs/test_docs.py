@@ -214,7 +214,7 @@ def test_every_command_line_of_the_readme_runs(copy: Path) -> None:
             assert done.returncode == 0, f"README.md:{block.line}\n{done.stdout}"
 
 
-@pytest.mark.parametrize("name", ["partitions.md", "catalog.md"])
+@pytest.mark.parametrize("name", ["partitions.md", "catalog.md", "lineage.md"])
 def test_every_sh_block_of_the_other_pages_runs(name: str, copy: Path) -> None:
     run(["assetflow", "materialize"], copy)
     for block in blocks_of((DOCS / name).read_text("utf-8")):
@@ -317,13 +317,34 @@ def test_every_view_is_documented_with_exactly_its_columns(view: str, columns: d
 @pytest.mark.parametrize("macro", sorted(MACROS))
 def test_every_macro_is_documented(macro: str) -> None:
     assert f"| `{macro.partition('(')[0]}(" in prose_of(DOCS / "catalog.md")
+    assert f"| `{macro.partition('(')[0]}(" in prose_of(DOCS / "lineage.md")
 
 
 @pytest.mark.parametrize("query", sorted(path.stem for path in (ROOT / "catalog" / "queries").glob("*.sql")))
 def test_every_saved_query_is_documented(query: str) -> None:
-    page = prose_of(DOCS / "catalog.md")
+    page = prose_of(DOCS / "lineage.md")
     assert f"| `{query}` |" in page
     assert f"$ assetflow query {query}" in page
+
+
+def test_saved_queries_answer_as_documented(copy: Path) -> None:
+    run(["assetflow", "materialize"], copy)
+    (block,) = [block for block in blocks_of(prose_of(DOCS / "lineage.md")) if block.language == "console"]
+    for shown in block.text.split("\n\n"):
+        command, _, answer = shown.partition("\n")
+        done = run(["bash", "-euo", "pipefail", "-c", command.removeprefix("$ ")], copy)
+        expected, actual = steady(answer), steady(done.stdout)
+        if "…" in expected:
+            assert set(expected) - {"…"} <= set(actual), f"{command}\n{done.stdout}"
+        else:
+            assert expected == actual, f"{command}\n{done.stdout}"
+
+
+def steady(answer: str) -> list[str]:
+    """The lines of an answer without what times and machines make of it."""
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?", "TIME", answer)
+    text = re.sub(r"\b(c1:)?[0-9a-f]{32}\b", "HASH", text)
+    return plain(re.sub(r"\b\d+\.\d+\b(?!\.)", "N", re.sub(r"\d{8}-\d{6}-[0-9a-f]{6}\.\d+", "ID", text)))
 
 
 def test_pages_name_no_command_that_does_not_exist() -> None:

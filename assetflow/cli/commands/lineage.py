@@ -15,31 +15,30 @@ from assetflow.cli.table import COMMANDS
 @click.command("lineage", cls=Command, short_help=COMMANDS["lineage"])
 @click.argument("asset", metavar="ASSET[@PARTITION]")
 @click.option("--depth", type=click.IntRange(min=1), metavar="N", help="At most N levels up and down.")
+@click.option("--at", metavar="INSTANT|ID", help="Of what was published then (UTC), or of one materialization.")
 @environment_option
 @click.pass_obj
-def command(session: Session, asset: str, depth: int | None, environment: str | None) -> None:
-    """Show what the published value was made from, and what was made from it, as recorded."""
+def command(session: Session, asset: str, depth: int | None, at: str | None, environment: str | None) -> None:
+    """Show what the published value was made from, and what was made from it, as recorded.
+
+    Who read an equal version has read this value: it counts, whichever materialization it came from.
+    """
     key, partition = split_partition(asset)
     with session.project(session.settings(environment=environment)) as project:
-        found = project.lineage(key, partition, depth=depth)
-        materialization = found.materialization
-        if materialization is None:
-            records = project.snapshot().current.get(key, {})
-            record = records.get(partition) if partition is not None or None in records else None
-            materialization = None if record is None else record.materialization
+        found = project.lineage(key, partition, depth=depth, at=at)
     screen = session.screen
     if session.json:
         screen.document(
             {
                 "asset": key,
                 "partition": partition,
-                "materialization": materialization,
+                "materialization": found.materialization,
                 "upstream": [_edge(edge) for edge in found.upstream],
                 "downstream": [_edge(edge) for edge in found.downstream],
             }
         )
         return
-    screen.data(lineage_text(screen, found, materialization))
+    screen.data(lineage_text(screen, found))
 
 
 def _edge(edge: LineageEdge) -> dict[str, object]:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from assetflow.catalog.rows import QueryResult
+from assetflow.catalog.saved import SavedQuery
 from assetflow.cli.columns import Cell, columns
 from assetflow.cli.options import Command
 from assetflow.cli.session import Session
@@ -30,7 +31,9 @@ _FORMATS = ("table", "json", "csv", "parquet")
 @click.argument("sql", required=False, metavar='"SQL"|NAME|-')
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="table unless given.")
 @click.option("-o", "--output", metavar="FILE", help="Write to a file; its suffix gives the format too.")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A value for $NAME; may be repeated.")
+@click.option(
+    "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A value for $NAME; may be repeated."
+)
 @click.option("--list", "listed", is_flag=True, help="List the saved queries.")
 @click.pass_obj
 def command(
@@ -38,8 +41,8 @@ def command(
 ) -> None:
     """Ask the catalog (`lineage`, `materializations`, `runs`, …) and the data (`data.<asset>`) in DuckDB's SQL.
 
-    NAME is a saved query, a file in the catalog's `queries` folder; `-` reads the query from stdin. Works while a run
-    is going on.
+    NAME is a saved query, a file in the catalog's `queries` folder, and `--list` lists those with the values they take;
+    `-` reads the query from stdin. Works while a run is going on.
     """
     form = form or ("json" if session.json else _form(output))
     if form == "parquet" and output is None:
@@ -50,8 +53,7 @@ def command(
             return
         if not sql:
             raise UsageError("there is no query", hint='for example `assetflow query "from runs"`, or `--list`')
-        text = _text(project, sql)
-        values = _values(params)
+        text, values = _asked(project, sql, _given(params))
         _sync(session, project)
         if output is not None and not (session.cwd / output).parent.is_dir():
             raise UsageError(f"`{(session.cwd / output).parent}` is not a folder", hint="choose another place with -o")
@@ -70,21 +72,21 @@ def _form(output: str | None) -> str:
     return suffix if suffix in _FORMATS else "table"
 
 
-def _text(project: Project, sql: str) -> str:
-    if sql == "-":
-        return sys.stdin.read()
-    return project.catalog.saved_query(sql) if _NAME.fullmatch(sql) else sql
+def _asked(project: Project, sql: str, given: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    """The SQL and its values; those of a saved query have the types that it declares."""
+    if sql != "-" and _NAME.fullmatch(sql):
+        saved = project.catalog.saved_query(sql)
+        return saved.sql, saved.bind(given)
+    return sys.stdin.read() if sql == "-" else sql, {name: value or None for name, value in given.items()}
 
 
-def _values(params: tuple[str, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _given(params: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for pair in params:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise UsageError(
-                f"--param {pair!r} is not of the form NAME=VALUE", hint="for example --param asset=flights"
-            )
-        found[name.removeprefix("$")] = value or None
+            raise UsageError(f"-p {pair!r} is not of the form NAME=VALUE", hint="for example -p asset=flights")
+        found[name.removeprefix("$")] = value
     return found
 
 
@@ -101,19 +103,19 @@ def _sync(session: Session, project: Project) -> None:
 
 
 def _print_saved(session: Session, project: Project) -> None:
-    saved = {name: project.catalog.saved_query(name) for name in project.catalog.saved_queries()}
+    saved = project.catalog.saved_queries()
     if session.json:
-        session.screen.document([{"name": name, "sql": text} for name, text in saved.items()])
+        session.screen.document([query.to_json() for query in saved])
     elif saved:
-        rows: list[list[Cell]] = [[name, (_first_line(text), "dim")] for name, text in saved.items()]
-        session.screen.data(columns(session.screen, rows, header=("query", "asks")))
+        rows: list[list[Cell]] = [[query.name, _parameters(query), (query.asks, "dim")] for query in saved]
+        session.screen.data(columns(session.screen, rows, header=("query", "takes", "asks")))
     else:
         session.screen.talk(f"no saved query: put one as NAME.sql into {project.catalog.root / 'queries'}")
 
 
-def _first_line(text: str) -> str:
-    line = text.lstrip().partition("\n")[0]
-    return line.removeprefix("--").strip() if line.startswith("--") else ""
+def _parameters(query: SavedQuery) -> str:
+    """The names of the values it takes, those that may be left out in brackets."""
+    return " ".join(each.name if each.default is None else f"[{each.name}]" for each in query.parameters)
 
 
 def _print(session: Session, result: QueryResult, form: str, output: str | None) -> None:
