@@ -10,7 +10,7 @@ from itertools import repeat
 from typing import Any
 
 from assetflow.catalog.reader import Reader
-from assetflow.catalog.views import id_text
+from assetflow.catalog.ids import id_text
 from assetflow.model.record import Current, Partition, StoredAs
 
 TIME = "strftime({0}, '%Y-%m-%dT%H:%M:%S.%fZ')"
