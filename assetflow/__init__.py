@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from assetflow.define.declare import asset_template as asset_template
     from assetflow.define.declare import multi_asset as multi_asset
     from assetflow.define.declare import source as source
+    from assetflow.define.sql.assets import sql_asset as sql_asset
+    from assetflow.define.sql.macros import sql_macro as sql_macro
     from assetflow.define.values import Context as Context
     from assetflow.define.values import Result as Result
     from assetflow.define.values import Skip as Skip
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "define.config": ("Config", "Resource"),
     "define.declare": ("Dep", "asset", "asset_template", "multi_asset", "source"),
+    "define.sql.assets": ("sql_asset",),
+    "define.sql.macros": ("sql_macro",),
     "define.values": ("Context", "Result", "Skip", "Unchanged"),
     "errors": ("AssetflowError", "CatalogError", "DefinitionError", "RunError", "UsageError"),
     "executor.result": ("RunResult", "StepResult"),

@@ -10,7 +10,8 @@ attributes a program can read.
   * `DefinitionError` (exit 3): one or more `Problem`s, all reported together
   * `CatalogError` (exit 4): `CatalogVersionError`, `CatalogDamagedError`, `CatalogUnwritableError`,
     `CatalogLockedError`, `StoreError`, `OutputLostError`
-  * `RunError` (exit 1): `StepFailedError`, `FormatError`, `StepTimeoutError`, `WorkerDiedError`, `StepMemoryError`
+  * `RunError` (exit 1): `StepFailedError`, `FormatError`, `StepTimeoutError`, `WorkerDiedError`, `StepMemoryError`,
+    `QueryFailedError`
   * `InternalError` (exit 70)
   * `CanceledError` (exit 130)
 """
@@ -134,16 +135,18 @@ class Problem:
     line: int | None = None
     asset: str | None = None
     hint: str | None = None
+    column: int | None = None
 
     @property
     def where(self) -> str:
-        """`file:line`, as editors and terminals link it; empty when the place is not known."""
+        """`file:line`, with `:column` where it is known, as editors link it; empty when the place is not known."""
         if self.file is None:
             return ""
-        return self.file if self.line is None else f"{self.file}:{self.line}"
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return place if self.line is None or self.column is None else f"{place}:{self.column}"
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        found: dict[str, Any] = {
             "slug": self.slug,
             "message": self.message,
             "file": self.file,
@@ -151,6 +154,7 @@ class Problem:
             "asset": self.asset,
             "hint": self.hint,
         }
+        return found if self.column is None else {**found, "column": self.column}
 
 
 class DefinitionError(AssetflowError):
@@ -270,6 +274,15 @@ class StepMemoryError(RunError, MemoryError):
     """A step wanted more memory than `memory=` of its asset; a `MemoryError`, so that a retry policy may name that."""
 
     slug = "step_memory"
+
+
+class QueryFailedError(RunError):
+    """The query of a SQL asset was refused by DuckDB, or returned other columns than it declares.
+
+    `payload` may hold `place`: file, line and column of the user's text.
+    """
+
+    slug = "query_failed"
 
 
 # --- the rest ----------------------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ class Declaration:
     can_subset: bool = False
     is_multi: bool = False
     source: Source | None = None
+    sql: SqlText | None = None
     file: str | None = None
     line: int | None = None
     module: str | None = None
@@ -100,6 +101,20 @@ class Declaration:
     def key(self) -> Any:
         """The key of a declaration with one output."""
         return self.outputs[0].key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlText:
+    """The query of a SQL asset, as text or as a file's path relative to the project; `own_file` means a `.sql` file.
+
+    `columns` are declared types and descriptions of its columns, `macros` functions that only this query may call.
+    """
+
+    text: str | None = None
+    path: str | None = None
+    own_file: bool = False
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    macros: tuple[Callable[..., Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +230,7 @@ def source(
         line=frame.f_lineno,
         module=frame.f_globals.get("__name__"),
     )  # fmt: skip
-    _register(declaration)
+    register(declaration)
     return SourceAsset(key, declaration)
 
 
@@ -294,11 +309,12 @@ def _attach(fn: F, declaration: Declaration) -> F:
         setattr(fn, ATTRIBUTE, declaration)
     except AttributeError:
         raise TypeError(f"asset: {fn!r} cannot be declared; wrap it in a function") from None
-    _register(declaration)
+    register(declaration)
     return fn
 
 
-def _register(declaration: Declaration) -> None:
+def register(declaration: Declaration) -> None:
+    """Note a declaration for the file that is being loaded, if one is."""
     target = collecting.get()
     if target is not None:
         target.append(declaration)

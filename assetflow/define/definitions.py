@@ -10,6 +10,8 @@ from typing import Any
 
 from assetflow.define.declare import Declaration
 from assetflow.define.limits import NO_LIMITS, Limits
+from assetflow.define.sql.parse import QueryCache
+from assetflow.define.sql.query import Query
 from assetflow.model.asset import AssetSpec, Compute
 from assetflow.model.policy import RetryPolicy
 
@@ -44,6 +46,7 @@ class Computation:
     """One call that makes one asset or several: the function and how each of its parameters is fed.
 
     `compute` is where it has to run, None where the run decides.
+    With a `query` a worker runs that in DuckDB instead of calling the function.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Computation:
     compute: Compute | None = None
     limits: Limits = NO_LIMITS
     retry: RetryPolicy | None = None
+    query: Query | None = None
 
     @property
     def config_parameter(self) -> Parameter | None:
@@ -67,7 +71,7 @@ class Computation:
 class Definitions:
     """Everything a project declares: specs, computations by name, source declarations by key, resources by class.
 
-    `files` are the files that were loaded, in order.
+    `files` are the files that were loaded, in order; `queries` what is known of SQL texts.
     """
 
     specs: tuple[AssetSpec, ...] = ()
@@ -75,3 +79,4 @@ class Definitions:
     sources: Mapping[str, Declaration] = field(default_factory=dict)
     resources: tuple[Any, ...] = ()
     files: tuple[Path, ...] = ()
+    queries: QueryCache | None = None

@@ -16,6 +16,8 @@ from assetflow.define.definitions import Definitions
 from assetflow.define.modules import ModuleSpace, asset_files
 from assetflow.define.resolve import resolve
 from assetflow.define.settings import Settings
+from assetflow.define.sql.assets import SqlScene, declaration_of_file, python_macros
+from assetflow.define.sql.parse import QueryCache
 from assetflow.errors import AssetflowError, Problem, did_you_mean
 
 
@@ -30,6 +32,7 @@ def load_definitions(
     problems: list[Problem] = []
     modules: list[ModuleType] = []
     files: list[Path] = []
+    scene = SqlScene(QueryCache(settings.cache_root / "queries.json"))
     for root in settings.asset_roots:
         if not root.is_dir():
             problems.append(
@@ -48,6 +51,13 @@ def load_definitions(
                 module = _run(path, space, declarations, problems, settings.root)
                 if module is not None:
                     modules.append(module)
+            else:
+                declaration, macros, found_wrong = declaration_of_file(path, project=settings.root)
+                problems += found_wrong
+                scene.macros.sql.update(macros.sql)
+                if declaration is not None:
+                    declarations.append(declaration)
+    scene.macros.python.update(python_macros(modules))
     _add_imported(modules, declarations)
     definitions, found = resolve(
         declarations,
@@ -55,7 +65,9 @@ def load_definitions(
         roots=[root.resolve() for root in settings.asset_roots],
         resources=[found for module in modules for found in resource_instances(module)],
         files=files,
+        scene=scene,
     )
+    scene.cache.save()
     return definitions, (*problems, *found)
 
 

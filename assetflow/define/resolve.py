@@ -28,6 +28,8 @@ from assetflow.define.partition_options import (
     own_history_problems,
 )
 from assetflow.define.policy_options import freshness_option, policy_problems
+from assetflow.define.sql.assets import SqlAsset, SqlScene, with_partitions
+from assetflow.define.sql.reading import read_declaration, runs_in_duckdb
 from assetflow.errors import AssetflowError, Problem, did_you_mean
 from assetflow.model.asset import AssetKind, AssetSpec, InputSpec, Location
 from assetflow.model.keys import key_problem
@@ -43,24 +45,27 @@ def resolve(
     roots: Sequence[Path] = (),
     resources: Sequence[Any] = (),
     files: Sequence[Path] = (),
+    scene: SqlScene | None = None,
 ) -> tuple[Definitions, tuple[Problem, ...]]:
     """Definitions from declarations, and everything found wrong with single declarations.
 
     What is wrong between them (cycles, duplicates, mappings) is the graph's to find.
     """
-    listed = list(declarations)
+    scene = scene or SqlScene()
+    listed, problems = with_partitions(list(declarations), project)
     known = {output.key for declaration in listed for output in declaration.outputs if isinstance(output.key, str)}
     dynamic = dynamic_names(listed)
-    problems: list[Problem] = []
     specs: list[AssetSpec] = []
     computations: dict[str, Computation] = {}
     sources: dict[str, Declaration] = {}
+    query_files: list[Path] = []
     for declaration in listed:
-        reader = _Reader(declaration, known, project, roots)
+        reader = _Reader(declaration, known, project, roots, scene)
         made, computation = reader.read()
         for problem in added_problems(declaration.options, dynamic):
             reader.problem(*problem)
         problems.extend(reader.problems)
+        query_files += reader.files
         specs.extend(made)
         if computation is not None:
             computations.setdefault(computation.name, computation)
@@ -71,7 +76,8 @@ def resolve(
         computations=computations,
         sources=sources,
         resources=tuple(resources),
-        files=tuple(files),
+        files=tuple(dict.fromkeys((*files, *query_files))),
+        queries=scene.cache,
     )
     return definitions, tuple(problems)
 
@@ -79,12 +85,16 @@ def resolve(
 class _Reader:
     """Reads one declaration; collects its problems instead of stopping at the first."""
 
-    def __init__(self, declaration: Declaration, known: set[str], project: Path, roots: Sequence[Path]) -> None:
+    def __init__(
+        self, declaration: Declaration, known: set[str], project: Path, roots: Sequence[Path], scene: SqlScene
+    ) -> None:
         self.declaration = declaration
         self.options = declaration.options
         self.known = known
         self.project = project
         self.roots = roots
+        self.scene = scene
+        self.files: tuple[Path, ...] = ()
         self.location = _location(declaration, project)
         self.problems: list[Problem] = []
         self.asset = declaration.key if isinstance(declaration.key, str) else repr(declaration.key)
@@ -109,6 +119,8 @@ class _Reader:
         if declaration.kind is AssetKind.SOURCE:
             self._check_source()
             return [self._spec(output, ()) for output in declaration.outputs], None
+        if declaration.kind is AssetKind.SQL:
+            return self._read_query()
         assert declaration.fn is not None
         name = "+".join(str(output.key) for output in declaration.outputs)
         explicit = self._explicit_inputs()
@@ -134,6 +146,23 @@ class _Reader:
         )
         specs = [self._spec(output, tuple(inputs), computation=computation) for output in declaration.outputs]
         return specs, computation
+
+    def _read_query(self) -> tuple[list[AssetSpec], Computation | None]:
+        declaration, (output,) = self.declaration, self.declaration.outputs
+        found = read_declaration(declaration, known=self.known, project=self.project, scene=self.scene, edge=self._edge)
+        self.problems += found.problems
+        self.files = found.files
+        if found.query is None:
+            return [], None
+        inputs = [*found.inputs, *self._deps({edge.upstream for edge in found.inputs})]
+        for wrong in own_history_problems(declaration, {edge.upstream for edge in inputs}):
+            self.problem(*wrong)
+        computation = Computation(
+            name=str(output.key), assets=(str(output.key),), declaration=declaration, fn=runs_in_duckdb,
+            parameters=found.parameters, query=found.query, compute=compute_of(self.options, is_async=False),
+            limits=limits_of(self.options), retry=_retry(self.options.retry),
+        )  # fmt: skip
+        return [self._spec(output, tuple(inputs), computation=computation)], computation
 
     # --- inputs ----------------------------------------------------------------------------------------------
 
@@ -325,7 +354,8 @@ class _Reader:
         for root in self.roots:
             if path.is_relative_to(root):
                 relative = path.relative_to(root)
-                return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+                own = "default" if path.suffix == ".sql" else relative.stem  # the stem of a query is its key
+                return relative.parts[0] if len(relative.parts) > 1 else own
         return "default"
 
 
@@ -346,7 +376,7 @@ def _retry(retry: Any) -> RetryPolicy | None:
 def _key_of(target: Any) -> str | None:
     if isinstance(target, str):
         return target
-    if isinstance(target, SourceAsset):
+    if isinstance(target, (SourceAsset, SqlAsset)):
         return target.key
     declaration = declaration_of(target)
     if declaration is not None and len(declaration.outputs) == 1 and isinstance(declaration.key, str):

@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
@@ -20,6 +20,7 @@ from assetflow.errors import AssetflowError, FormatError, did_you_mean
 from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
 from assetflow.executor.capture import Capture
 from assetflow.executor.failure import describe_failure, timed_out, with_limit
+from assetflow.executor.query import query_value
 from assetflow.executor.resources import ResourcePool
 from assetflow.executor.tasks import Place
 from assetflow.model.clock import Clock, to_text
@@ -27,6 +28,7 @@ from assetflow.model.event import Json
 from assetflow.model.keys import show
 from assetflow.model.record import Partition, StepStatus
 from assetflow.store import LocalStore, StoredObject, read_file, read_partitions, split_partitions
+from assetflow.store.query import RunningQueries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +43,15 @@ class Worker:
     capture: Capture
     began: Callable[[Call], None] = lambda _call: None
     """Told when the inputs of a call are loaded and its function begins."""
+    queries: RunningQueries = field(default_factory=RunningQueries)
 
     def run(self, call: Call) -> Outcome:
         """Carry out one call of a plain function; whatever goes wrong is the outcome's failure."""
         with self._attempt(call) as attempt:
             computation = self.definitions.computations[call.computation]
             context = attempt.context
-            arguments = self._arguments(call, computation, context)
-            self.began(call)
-            value = computation.fn(**arguments)
-            if inspect.isawaitable(value):
-                value = asyncio.run(_awaited(value))
-            attempt.made = self._write(call, computation, context, value)
+            with self._value(call, computation, context) as value:
+                attempt.made = self._write(call, computation, context, value)
         return attempt.outcome()
 
     async def run_async(self, call: Call) -> Outcome:
@@ -66,6 +65,19 @@ class Worker:
                 value = await computation.fn(**arguments)
                 attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
         return attempt.outcome()
+
+    @contextlib.contextmanager
+    def _value(self, call: Call, computation: Computation, context: Context) -> Iterator[Any]:
+        """What the function returns, or the result of the query, which is there until the block ends."""
+        if computation.query is not None:
+            self.began(call)
+            with query_value(self, call, computation, context) as frame:
+                yield frame
+            return
+        arguments = self._arguments(call, computation, context)
+        self.began(call)
+        value = computation.fn(**arguments)
+        yield asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
 
     @contextlib.contextmanager
     def _attempt(self, call: Call) -> Iterator[_Attempt]:
@@ -131,12 +143,13 @@ class Worker:
 
     def _load(self, call: Call, item: InputCall, annotation: Any) -> Any:
         try:
-            return self._loaded(item, annotation)
+            return self.load_input(item, annotation)
         except AssetflowError as error:
             where = f"input `{item.param}` of `{show(call.assets[0], call.label)}` from `{item.upstream}`"
             raise FormatError(f"{where}: {error.message}", hint=error.hint) from error
 
-    def _loaded(self, item: InputCall, annotation: Any) -> Any:
+    def load_input(self, item: InputCall, annotation: Any, *, connection: Any = None) -> Any:
+        """What an input is as the annotation asks; `connection` is the DuckDB connection of a relation."""
         source = self.definitions.sources.get(item.upstream)
         wanted = strip_optional(annotation)
         if source is not None and source.source is not None and source.source.path is None:
@@ -147,16 +160,16 @@ class Worker:
             return None  # the first partition of a self-dependency: there is none before it
         if source is not None and item.several:
             parts = [(part.partition or "", [self.project / file for file in part.files or ()]) for part in item.items]
-            value = read_partitions(parts, wanted, partition_column=item.partition_column)
+            value = read_partitions(parts, wanted, partition_column=item.partition_column, connection=connection)
         elif source is not None:
             files = [self.project / file for part in item.items for file in part.files or ()]
-            value = read_file(files[0] if len(files) == 1 else files, wanted)
+            value = read_file(files[0] if len(files) == 1 else files, wanted, connection=connection)
         elif item.several:
             objects = [(part.partition or "", StoredObject.from_json(part.payload or {})) for part in item.items]
-            value = self.store.load_many(objects, wanted, partition_column=item.partition_column)
+            value = self.store.load_many(objects, wanted, partition_column=item.partition_column, connection=connection)
         else:
             (part,) = item.items
-            value = self.store.load(StoredObject.from_json(part.payload or {}), wanted)
+            value = self.store.load(StoredObject.from_json(part.payload or {}), wanted, connection=connection)
         return _only_columns(value, item.columns)
 
     def _previous(self, call: Call) -> Callable[[Any], Any] | None:

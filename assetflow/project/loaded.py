@@ -69,6 +69,9 @@ class LoadedProject:
         found = {}
         for name, computation in self.definitions.computations.items():
             declaration = computation.declaration
+            if computation.query is not None:
+                found[name] = computation.query.fingerprint(computation.query.file or f"query:{name}")
+                continue
             assert declaration.fn is not None
             bound = [value for value in declaration.bound.values() if callable(value)]
             found[name] = fingerprinter.fingerprint(

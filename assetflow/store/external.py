@@ -66,7 +66,11 @@ def read_file(
 
 
 def read_partitions(
-    parts: Sequence[tuple[str, Sequence[Path]]], as_type: object = None, *, partition_column: str | None = None
+    parts: Sequence[tuple[str, Sequence[Path]]],
+    as_type: object = None,
+    *,
+    partition_column: str | None = None,
+    connection: Any = None,
 ) -> Any:
     """Read the files of several partitions, given as (partition key, files) in partition order.
 
@@ -81,7 +85,9 @@ def read_partitions(
     paths = [path for _, files in parts for path in files]
     wanted = asked(as_type)
     if partition_column is None or wanted.kind not in FRAME_KINDS:
-        return read_file(paths, as_type)
+        return read_file(paths, as_type, connection=connection)
+    if wanted.kind is AskedKind.DUCKDB_RELATION:
+        return _relation_with_keys(parts, partition_column, connection)
     # imported here: polars is heavy, and not every project reads tables
     import polars as pl
 
@@ -198,6 +204,17 @@ def _relation(paths: list[Path], request: LoadRequest) -> Any:
         raise _unknown_suffix(paths[0], request)
     files = "[" + ", ".join(quoted(literal(path)) for path in paths) + "]"
     return opened(request.connection).sql(f"select * from {reader(files)}")
+
+
+def _relation_with_keys(parts: Sequence[tuple[str, Sequence[Path]]], column: str, connection: Any) -> Any:
+    used = opened(connection)
+    name = '"' + column.replace('"', '""') + '"'
+    queries = [
+        f"select *, {quoted(key)} as {name} from ({read_file(list(files), wanted, connection=used).sql_query()})"
+        for key, files in parts
+        for wanted in ("duckdb.DuckDBPyRelation",)
+    ]
+    return used.sql(" union all ".join(queries))
 
 
 def _suffix(path: Path) -> str:

@@ -39,7 +39,7 @@ FORBIDDEN = {
 }
 
 HOMES = {
-    "duckdb": {"catalog", "store"},
+    "duckdb": {"catalog", "store", "define"},
     "polars": {"store", "planner"},
     "pyarrow": {"store"},
     "pandas": {"store"},
@@ -52,7 +52,6 @@ HOMES = {
     "hypothesis": {"testing"},
     "pydantic": {"define", "store"},
     "cronsim": {"model"},
-    "sqlglot": {"define"},
     "xxhash": {"model", "define", "store", "catalog", "project"},
 }
 

@@ -40,8 +40,7 @@ def as_lazy(relation: Any, request: WriteRequest) -> Iterator[pl.LazyFrame]:
     import polars as pl
 
     temporary = temporary_path(request.target.parent)
-    _refuse_duplicates(relation.columns, request)
-    columns = [_projection(name, kind, request) for name, kind in zip(relation.columns, relation.types, strict=True)]
+    columns = storable(relation.columns, relation.types, request)
     try:
         relation.project(", ".join(columns)).write_parquet(str(temporary), compression="lz4_raw")
         yield pl.scan_parquet(temporary, glob=False, hive_partitioning=False)
@@ -78,6 +77,12 @@ def literal(path: Path) -> str:
     """A path as DuckDB file functions take it: no character of it is a glob."""
     # DuckDB expands globs in every path; a bracketed character stands for itself
     return re.sub(r"([\[*?])", r"[\1]", str(path))
+
+
+def storable(names: list[str], types: list[Any], request: WriteRequest) -> list[str]:
+    """The columns of a result as SQL expressions of types that the store keeps; FormatError for those it cannot."""
+    _refuse_duplicates(names, request)
+    return [_projection(name, kind, request) for name, kind in zip(names, types, strict=True)]
 
 
 def _refuse_duplicates(names: list[str], request: WriteRequest) -> None:
