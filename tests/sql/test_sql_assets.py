@@ -307,7 +307,7 @@ def test_the_parts_of_a_macro_statement() -> None:
         ('-- @asset inputs.order = {mapping = "all"}\nfrom orders', ["the query does not read `order`"]),
         ('-- @asset inputs.orders = {mapping = "al"}\nfrom orders', ["did you mean `all`?"]),
         ("-- @asset config = {leest = 1}\nselect $least as x", ["`$least`", "did you mean `leest`?"]),
-        ('-- @asset freshness = {max_age = "soon"}\nselect 1 as x', ["'soon' is no length of time"]),
+        ('-- @asset freshness = {max_age = "soon"}\nselect 1 as x', ["bad.sql:1: ", "'soon'"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, said: list[str]) -> None:

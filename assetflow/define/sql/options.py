@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from assetflow.define.declare import Dep
 from assetflow.errors import AssetflowError, UsageError, did_you_mean
+from assetflow.model.freshness import FreshnessPolicy
 from assetflow.model.mapping import (
     AllPartitions,
     DimensionMapping,
@@ -31,7 +30,7 @@ from assetflow.model.partitions import (
     StaticPartitions,
     WeeklyPartitions,
 )
-from assetflow.model.policy import FreshnessPolicy, RetryPolicy
+from assetflow.model.policy import RetryPolicy
 
 PARTITIONS: Mapping[str, Callable[..., PartitionsDefinition]] = {
     "hourly": HourlyPartitions,
@@ -43,7 +42,6 @@ PARTITIONS: Mapping[str, Callable[..., PartitionsDefinition]] = {
     "dynamic": DynamicPartitions,
 }
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MAPPINGS: Mapping[str, Callable[[], PartitionMapping]] = {
     "all": AllPartitions,
     "last": LastPartition,
@@ -119,14 +117,9 @@ def inputs_from(value: Any) -> dict[str, Dep]:
     return found
 
 
-def freshness_from(value: Any) -> FreshnessPolicy:
-    """`{max_age = "1d", warn_age = "12h"}`."""
-    table = _table("freshness", value, 'for example {max_age = "1d"}')
-    ages = {
-        name: duration(f"freshness.{name}", each) if name.endswith("_age") else each for name, each in table.items()
-    }
-    policy: FreshnessPolicy = _made("freshness", FreshnessPolicy, ages)
-    return policy
+def freshness_from(value: Any) -> FreshnessPolicy | bool:
+    """`"6h"`, `{max_age = "1d", warn_age = "12h"}`, `{max_age = "1d", cron = "0 9 * * *"}`, or `false` for none."""
+    return False if value is False else FreshnessPolicy.from_json(value, "freshness")
 
 
 def retry_from(value: Any) -> int | RetryPolicy:
@@ -137,15 +130,6 @@ def retry_from(value: Any) -> int | RetryPolicy:
         "retry", RetryPolicy, _table("retry", value, "use a number, or {max_retries = 3, delay = 1.0}")
     )
     return policy
-
-
-def duration(name: str, value: Any) -> timedelta:
-    """A length of time from text such as `90s`, `12h`, `1d 6h`."""
-    text = str(value).strip()
-    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhdw])", text)
-    if not parts or re.sub(r"(\d+(?:\.\d+)?)\s*([smhdw])\s*", "", text):
-        raise UsageError(f"{name}: {value!r} is no length of time", hint='use units s, m, h, d, w, for example "1d 6h"')
-    return sum((timedelta(**{_UNITS[unit]: float(count)}) for count, unit in parts), timedelta())
 
 
 def _made(name: str, maker: Callable[..., Any], values: Mapping[str, Any]) -> Any:
