@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assetflow.catalog import saved, sidecar
+from assetflow.catalog.claims import Claims
 from assetflow.catalog.log import SUFFIX, LogWriter
 from assetflow.catalog.rows import (
     AssetRow,
@@ -56,6 +57,14 @@ class Catalog:
         if not _LOG_NAME.fullmatch(name):
             raise InternalError(f"a log cannot be named {name!r}")
         return LogWriter(self._paths.log / f"{name}{SUFFIX}")
+
+    def claims(self, *, news: bool = False) -> Claims:
+        """The claims of a new run; `news` says that others may have recorded something since it was planned."""
+        return Claims(self.root / "live", news=news, timeout=self.lock_timeout)
+
+    def log_sizes(self) -> Mapping[str, int]:
+        """The size of each log by name: two answers differ when anybody has recorded something in between."""
+        return sidecar.log_sizes(self._paths.log)
 
     def is_current(self, *, digest: str | None = None) -> bool:
         """Whether every log line (and the definitions of that digest) is folded; stats files, imports no duckdb."""

@@ -19,7 +19,7 @@ from assetflow.model.event import Json
 from assetflow.model.freshness import AgeOf, FreshnessState
 from assetflow.model.keys import show
 from assetflow.model.mapping import LastPartition, SpecificPartitions
-from assetflow.model.record import Current, Edge, Partition
+from assetflow.model.record import Current, Edge, Partition, Snapshot
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.planner.basis import Basis
 from assetflow.planner.current import current_fingerprint, snapshot_lookup
@@ -28,6 +28,9 @@ from assetflow.planner.universe import Input, Universe
 
 ALWAYS_RUN = (Forced, OutputLost, Overdue, Unverifiable)
 """Causes that no equality of versions answers."""
+
+ASKED = (Forced, Unverifiable)
+"""Those of them that what another run makes meanwhile does not answer either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,10 @@ class State:
 
     def __post_init__(self) -> None:
         self._look = snapshot_lookup(self.basis)
+        self._planned = self.basis.snapshot.current
 
     _look: Any = field(init=False, repr=False)
+    _planned: Mapping[str, Mapping[Partition, Current]] = field(init=False, repr=False)
 
     def version(self, asset: str, partition: Partition) -> str:
         """The current data version of an asset partition, or ABSENT."""
@@ -114,10 +119,7 @@ class State:
         fingerprint = current_fingerprint(inputs, self.version, versions.config_version)
         edges = tuple(self._edge(asset, partition, place) for place in inputs)
         decision = Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges)
-        if (
-            any(isinstance(cause, ALWAYS_RUN) for cause in task.causes[(asset, partition)])
-            or versions.code.version is None
-        ):
+        if self._has_to_run(task, asset, partition) or versions.code.version is None:
             return decision
         record = self.basis.snapshot.current.get(asset, {}).get(partition)
         key = (versions.code.version, versions.config_version, fingerprint)
@@ -128,12 +130,33 @@ class State:
         ):
             return Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges, current=record)
         spec = self.universe.graph.specs[asset]
-        if spec.side_effect or spec.adds_partitions or not (spec.inputs or spec.pure):
+        if not self.may_reuse(spec):
             return decision
         earlier = self.basis.snapshot.reusable(asset, partition, *key)
         if earlier is not None and self.holds(earlier) and not self._is_too_old(spec, partition, earlier):
             return Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges, reuse=earlier)
         return decision
+
+    def may_reuse(self, spec: AssetSpec) -> bool:
+        """Whether an earlier result of an asset may stand for a new one."""
+        return not spec.side_effect and not spec.adds_partitions and bool(spec.inputs or spec.pure)
+
+    def _has_to_run(self, task: Task, asset: str, partition: Partition) -> bool:
+        """Whether a cause asks for a run that nothing equal answers, and no other run has since."""
+        causes = [cause for cause in task.causes[(asset, partition)] if isinstance(cause, ALWAYS_RUN)]
+        if not causes or any(isinstance(cause, ASKED) for cause in causes):
+            return bool(causes)
+        now, then = (current.get(asset, {}).get(partition) for current in (self.basis.snapshot.current, self._planned))
+        return now is None or (then is not None and now.materialization == then.materialization)
+
+    def take_in(self, found: Snapshot) -> None:
+        """Go on from what is published by now; sources and dynamic partitions stay as they were when the run began."""
+        snapshot = replace(
+            self.basis.snapshot, current=found.current, order=found.order, edges=found.edges,
+            components=found.components, reusable=found.reusable,
+        )  # fmt: skip
+        self.basis = replace(self.basis, snapshot=snapshot)
+        self._look = snapshot_lookup(self.basis)
 
     def _is_too_old(self, spec: AssetSpec, partition: Partition, earlier: Current) -> bool:
         """Whether an earlier result would be overdue as soon as it is published again."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from assetflow.catalog.claims import Claims
 from assetflow.define.definitions import Definitions
 from assetflow.executor.backends.pool import ProcessPool
 from assetflow.executor.body import Worker
@@ -21,7 +22,7 @@ from assetflow.executor.tasks import Place, Task
 from assetflow.model.clock import Clock, to_text
 from assetflow.model.event import Event, Json, PartitionsChanged, RunStarted
 from assetflow.model.plan import Plan
-from assetflow.model.record import Observation, StepStatus
+from assetflow.model.record import Observation, Snapshot, StepStatus
 from assetflow.planner.basis import Basis
 
 
@@ -33,7 +34,9 @@ class Setting:
     events that come right after the run's first, `first_materialization` how many ids of the run they used; `tick` is
     called beside the work about once a second, to fold the log; `replan` makes the plan anew from what is recorded by
     now, after dynamic partitions may have changed, and gives the sources that were seen for the first time with it;
-    `pool` has the worker processes of the project.
+    `pool` has the worker processes of the project. `claims` keep other runs away from the steps of this one (None: there
+    are no others), `pools` are sizes by name, `look` reads the catalog again, `is_canceled` tells whether somebody has
+    asked to end the run.
     """
 
     basis: Basis
@@ -49,6 +52,10 @@ class Setting:
     preamble: tuple[Event, ...] = ()
     first_materialization: int = 0
     max_partitions: int = 10_000
+    claims: Claims | None = None
+    pools: Mapping[str, int] = field(default_factory=dict)
+    look: Callable[[], Snapshot] = Snapshot.empty
+    is_canceled: Callable[[], bool] = lambda: False
     replan: Callable[[], tuple[Plan, Basis, tuple[Observation, ...]]] | None = None
     pool: ProcessPool | None = None
 
@@ -85,6 +92,10 @@ class Ledger:
     def record(self, events: tuple[Event, ...], *, uris: tuple[str, ...] = ()) -> None:
         """Commit events in order; subscribers hear of them in that order, when they are durable."""
         self.committer.put(Entry(events, uris, lambda: self._recorded(events)))
+
+    def when_durable(self, done: Callable[[], None]) -> None:
+        """Call `done`, on the committer's thread, when everything recorded so far is on disk."""
+        self.committer.put(Entry((), done=done))
 
     def _recorded(self, events: tuple[Event, ...]) -> None:
         """Called on the committer's thread; wakes the loop, on whose thread subscribers are told."""

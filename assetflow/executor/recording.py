@@ -41,6 +41,10 @@ class Recorder:
         self._order += 1
         return self._order
 
+    def take_in(self, order: int) -> None:
+        """Go on from a logical time that other runs have reached."""
+        self._order = max(self._order, order)
+
     def code(self, asset: str, at: str) -> tuple[Event, ...]:
         """The code of an asset, when it was never recorded."""
         if asset in self._known_code:

@@ -20,6 +20,7 @@ from assetflow.executor.call import Failure, Made, Outcome
 from assetflow.executor.calls import Decision, Produced, State
 from assetflow.executor.failure import describe_failure
 from assetflow.executor.fan_out import BAD
+from assetflow.executor.gate import SOON, Gate
 from assetflow.executor.ledger import Ledger
 from assetflow.executor.options import RunOptions
 from assetflow.executor.parts import divided
@@ -29,6 +30,9 @@ from assetflow.model.event import Event, StepStarted
 from assetflow.model.keys import show
 from assetflow.model.listed_partitions import DynamicPartitions
 from assetflow.model.record import StepStatus
+
+_LOOK = 0.2
+"""Seconds after which a wave looks whether it is canceled, when nothing ends."""
 
 GRACE = 1.0
 """Seconds that running steps get to end by themselves after a cancel."""
@@ -57,6 +61,7 @@ class Wave:
         self.workers = 1 if options.executor == "inline" else options.workers
         self.fail_fast = options.fail_fast
         self.queue = Queue(tasks)
+        self.gate = Gate(ledger, state, self)
         self.specs = state.universe.graph.specs
         self._rng = random.Random(options.seed)
         self._lanes = lanes
@@ -77,27 +82,40 @@ class Wave:
         """Run every task to its end."""
         while self.queue.open:
             self.ledger.committer.check()
+            if self.ledger.setting.is_canceled():
+                raise KeyboardInterrupt
             self._release_retries()
+            is_waiting = self.gate.tick()
             while len(self._running) < self.workers and (task := self.queue.next()) is not None:
                 self._start(task)
             self.ledger.audience.tell()
             if not self.queue.open:
                 break
-            outcome = self._next_outcome()
+            outcome = self._next_outcome(SOON if is_waiting else _LOOK)
             if outcome is not None:
                 self._running.discard(outcome.call.task)
                 self._ended(self.tasks[outcome.call.task], outcome)
 
-    def _next_outcome(self) -> Outcome | None:
+    def _next_outcome(self, timeout: float) -> Outcome | None:
         try:
-            if not self._running and not self._retries:
-                return self._outcomes.get_nowait()
-            timeout = 0.5
             if self._retries:
                 timeout = min(timeout, max(0.0, self._retries[0][0] - time.monotonic()))
             return self._outcomes.get(timeout=timeout)
         except Empty:
             return None
+
+    def put_back(self, number: int, seconds: float | None) -> None:
+        """Let a task that was to begin wait: so long, or until it is released."""
+        self.queue.retry(number)
+        if seconds is not None:
+            heapq.heappush(self._retries, (time.monotonic() + seconds, number))
+
+    def release(self, number: int) -> bool:
+        """Make a task that waits ready; False when it has ended meanwhile."""
+        if self.queue.status(number) is not StepStatus.PENDING:
+            return False
+        self.queue.release(number)
+        return True
 
     def _release_retries(self) -> None:
         while self._retries and self._retries[0][0] <= time.monotonic():
@@ -107,10 +125,12 @@ class Wave:
 
     def _start(self, task: Task) -> None:
         attempt = self._attempts.get(task.number, 0) + 1
-        self._attempts[task.number] = attempt
         if attempt == 1:
+            if not self.gate.enter(task):
+                return
             if task.is_batch:
                 task = self._first_part(task)
+                self.gate.narrow(task)
             culprit = self._ended_badly_before(task)
             if culprit is not None:
                 self._skip_for(task, culprit)
@@ -118,12 +138,16 @@ class Wave:
             try:
                 decisions = self.state.decide(task)
             except AssetflowError as error:
+                self._attempts[task.number] = attempt
                 self._fail(task, describe_failure(error))
                 return
             self._decisions[task.number] = decisions
             if not any(decision.runs for decision in decisions):
                 self._settle(task, decisions)
                 return
+        if not self.gate.admit(task, self._decisions[task.number], first=attempt == 1):
+            return
+        self._attempts[task.number] = attempt
         wanted = tuple(decision.place for decision in self._decisions[task.number] if decision.runs)
         at, numbers = self.ledger.now(), {place: number for number, place in task.steps()}
         started = tuple(
@@ -217,6 +241,7 @@ class Wave:
                     uris.append(value.payload["uri"])
         self.ledger.record(tuple(events), uris=tuple(uris))
         self.queue.finish(task.number, good)
+        self.gate.leave(task.number)
 
     def _kept(self, place: Place) -> Made:
         """The value that is published already, for a step that returned Unchanged."""
@@ -239,6 +264,7 @@ class Wave:
         self.ledger.record(tuple(events))
         is_new = any(decision.reuse is not None for decision in decisions)
         self.queue.finish(task.number, StepStatus.REUSED if is_new else StepStatus.UNCHANGED)
+        self.gate.leave(task.number)
 
     def _failed(self, task: Task, outcome: Outcome) -> None:
         policy, failure = self.specs[task.asset].retry, outcome.failure
@@ -247,6 +273,7 @@ class Wave:
             at, recorder = self.ledger.now(), self.ledger.recorder
             self.ledger.record((*recorder.emitted(task, outcome, at), recorder.attempt(task, outcome, at)))
             self.queue.retry(task.number)
+            self.gate.pause(task.number)
             due = time.monotonic() + policy.wait(outcome.call.attempt, self._rng)
             heapq.heappush(self._retries, (due, task.number))
             return
@@ -275,6 +302,7 @@ class Wave:
         for number in self.queue.finish(task.number, status):
             events += self._all(self.tasks[number], StepStatus.SKIPPED, caused_by=culprit)
         self.ledger.record(tuple(events))
+        self.gate.leave(task.number)
 
     def _all(self, task: Task, status: StepStatus, **more: object) -> list[Event]:
         return self.ledger.all_finished(

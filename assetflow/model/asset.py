@@ -61,7 +61,7 @@ class AssetSpec:
     `computation` names the call that makes it: assets of one `multi_asset` share it. `subsettable` says whether that
     call may be asked for some of its assets only, `batch` how many partitions one call takes (0: all there are).
     `adds_partitions` names the dynamic partitions that a step may change, by `max_partitions` keys at most. With
-    `compute` None the run decides where the function runs.
+    `compute` None the run decides where the function runs; `pool` is the pool of slots that steps share with others.
     """
 
     key: str
@@ -80,6 +80,7 @@ class AssetSpec:
     retry: RetryPolicy | None = None
     compute: Compute | None = None
     priority: int = 0
+    pool: str | None = None
     pure: bool = False
     side_effect: bool = False
     unordered: bool = False

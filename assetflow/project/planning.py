@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ class Planned:
     read_from_ns: int
     facts: ProjectFacts | None = None
     notices: tuple[Notice, ...] = ()
+    log_sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned:
@@ -48,6 +49,7 @@ def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned
     now = project.clock.now()
     loaded = project.loaded
     configs = loaded.configs(ask.config)
+    log_sizes = project.catalog.log_sizes()  # before anything is read, so that what comes later is noticed
     found = project.snapshot(environment)
     universe = Universe(loaded.graph, as_of=now, dynamic=found.dynamic)
     facts = project.facts(ask, environment)
@@ -77,6 +79,7 @@ def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned
         hashes=hashes,
         read_from_ns=int(now.timestamp() * 1e9),
         facts=facts,
+        log_sizes=log_sizes,
     )
 
 

@@ -59,6 +59,7 @@ def carry_out(
         project.processes.blueprint()  # whether that is possible shows before anything runs
     now = project.clock.now()
     run_id = new_run_id(now)
+    is_overtaken = project.catalog.log_sizes() != planned.log_sizes
     log = project.catalog.open_log(run_id)
     planned, observed = _numbered(planned, run_id, to_text(now))
     rows, digest = loaded.asset_rows(planned.configs)
@@ -76,6 +77,7 @@ def carry_out(
         for computation in loaded.definitions.computations.values()
         for asset in computation.assets
     }
+    claims = project.catalog.claims(news=is_overtaken)
     setting = Setting(
         basis=planned.basis,
         definitions=loaded.definitions,
@@ -90,6 +92,8 @@ def carry_out(
         first_materialization=len(observed),
         preamble=observed,
         max_partitions=settings.max_partitions,
+        claims=claims,
+        look=lambda: project.snapshot(planned.plan.environment),
         replan=lambda: plan_again(project, planned),
         pool=project.processes,
     )
@@ -99,6 +103,7 @@ def carry_out(
             result = Run(planned.plan, setting, options, _started(planned, run_id, to_text(now), parent_run)).execute()
         finally:
             log.close()
+            claims.close()
     report = project.catalog.fold(rows, digest=digest)
     for notice in report.notices:
         notify(notice.message)
