@@ -78,16 +78,20 @@ class Claims:
         self._answered: frozenset[int] = frozenset()
         self._slots: dict[str, dict[int, Key]] = {}
         self._timeout = timeout
-        self._locks: RangeLocks | None = open_locks(folder)
         with writing(folder / "journal"):
+            folder.mkdir(parents=True, exist_ok=True)
             self._journal = os.open(
                 folder / "journal", os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666
             )
+        self._locks: RangeLocks | None = open_locks(folder)
         with held(folder / "lock", timeout=timeout):
             self._place = self._enter(self._locks)
             if self._is_alone(self._locks):
                 os.ftruncate(self._journal, 0)
-            self._read_to = os.fstat(self._journal).st_size
+            self._read_to = 0
+            self._read()
+        # what was given back by now is in the logs; what is still claimed may get there without another line here
+        self._news = {start: dropped for start, dropped in self._news.items() if not dropped}
 
     # --- steps
 

@@ -58,6 +58,7 @@ class Options:
     timeout: Any = None
     memory: Any = None
     priority: Any = 0
+    pool: Any = None
     pure: bool = False
     side_effect: bool = False
     unordered: bool = False

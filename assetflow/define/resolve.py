@@ -286,6 +286,10 @@ class _Reader:
             self.problem("code_version", f"code_version= is {options.code_version!r}", "use text that is not empty")
         if not isinstance(options.priority, int):
             self.problem("priority", f"priority= is {options.priority!r}", "use a whole number; larger runs earlier")
+        if options.pool is not None and not (isinstance(options.pool, str) and options.pool):
+            self.problem(
+                "pool", f"pool= is {options.pool!r}", 'name a pool of [tool.assetflow.pools], for example pool="db"'
+            )
         for found in option_problems(options):
             self.problem(*found)
         for trouble in policy_problems(self.declaration):
@@ -326,6 +330,7 @@ class _Reader:
             retry=_retry(options.retry),
             compute=None if computation is None else computation.compute,
             priority=options.priority,
+            pool=options.pool,
             pure=options.pure,
             side_effect=options.side_effect,
             unordered=bool(own.get("unordered", options.unordered)),

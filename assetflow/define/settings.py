@@ -41,6 +41,7 @@ class Settings:
     packages: str = "major"
     max_partitions: int = 10_000
     log_level: str = "INFO"
+    pools: Mapping[str, int] = field(default_factory=dict)
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     freshness: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +75,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "packages": "how third-party versions count in a code version: major, exact or ignore",
     "max_partitions": "most dynamic partitions one step may add",
     "log_level": "least level of asset log records that are kept",
+    "pools": "steps that run at once over all runs of the project, by the pool that assets name with pool=",
     "config": "config values per asset, under [tool.assetflow.config.ASSET]",
     "freshness": "freshness policies that assets inherit, by selection",
 }
@@ -257,6 +259,18 @@ def _policies(value: Any) -> Mapping[str, Any]:
     return {str(name): policy for name, policy in value.items()}
 
 
+def _sizes(value: Any) -> Mapping[str, int]:
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a table of sizes, for example db = 2")
+    sizes: dict[str, int] = {}
+    for name, size in sorted(value.items()):
+        try:
+            sizes[str(name)] = _whole(1)(size)
+        except ValueError as error:
+            raise ValueError(f"pool `{name}` {error}") from None
+    return sizes
+
+
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "assets": _texts,
     "catalog": _text,
@@ -267,6 +281,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "packages": _one_of("major", "exact", "ignore"),
     "max_partitions": _whole(1),
     "log_level": lambda value: _one_of("DEBUG", "INFO", "WARNING", "ERROR")(str(value).upper()),
+    "pools": _sizes,
     "config": _tables,
     "freshness": _policies,
 }

@@ -34,7 +34,7 @@ class Setting:
     events that come right after the run's first, `first_materialization` how many ids of the run they used; `tick` is
     called beside the work about once a second, to fold the log; `replan` makes the plan anew from what is recorded by
     now, after dynamic partitions may have changed, and gives the sources that were seen for the first time with it;
-    `pool` has the worker processes of the project. `claims` keep other runs away from the steps of this one (None: there
+    `pool` has the worker processes of the project. `claims` keep other runs off the steps of this one (None: there
     are no others), `pools` are sizes by name, `look` reads the catalog again, `is_canceled` tells whether somebody has
     asked to end the run.
     """

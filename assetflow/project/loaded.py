@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -142,6 +142,8 @@ class LoadedProject:
             policies["freshness"] = spec.freshness.describe()
         if spec.retry is not None:
             policies["retries"] = spec.retry.max_retries
+        if spec.pool is not None:
+            policies["pool"] = spec.pool
         versions = (
             None if spec.is_source else AssetVersions(code=self.code(key), config=configs[spec.computation].fields)
         )
@@ -229,7 +231,7 @@ def load_project(settings: Settings, environ: Mapping[str, str], space: ModuleSp
     """
     space = module_space(settings) if space is None else space
     definitions, problems = load_definitions(settings, space)
-    found = (*problems, *validate(definitions.specs))
+    found = (*problems, *validate(definitions.specs), *_without_pool(settings, definitions))
     if found:
         raise DefinitionError(found)
     graph = with_inherited(AssetGraph(definitions.specs), settings.freshness)
@@ -241,11 +243,26 @@ def declared_project(
 ) -> LoadedProject:
     """A project of declarations given by hand instead of files."""
     definitions, problems = resolve(declarations, project=settings.root, resources=resources)
-    found = (*problems, *validate(definitions.specs))
+    found = (*problems, *validate(definitions.specs), *_without_pool(settings, definitions))
     if found:
         raise DefinitionError(found)
     graph = with_inherited(AssetGraph(definitions.specs), settings.freshness)
     return LoadedProject(settings=settings, definitions=definitions, graph=graph, environ=environ)
+
+
+def _without_pool(settings: Settings, definitions: Definitions) -> Iterator[Problem]:
+    """A problem for each asset whose pool no setting gives a size."""
+    for spec in definitions.specs:
+        if spec.pool is not None and spec.pool not in settings.pools:
+            known = did_you_mean(spec.pool, settings.pools)
+            yield Problem(
+                slug="pool",
+                message=f"`{spec.key}` is in the pool `{spec.pool}`, which has no size",
+                file=spec.location.file if spec.location else None,
+                line=spec.location.line if spec.location else None,
+                asset=spec.key,
+                hint=known or f"write `{spec.pool} = 2` under [tool.assetflow.pools] in pyproject.toml",
+            )
 
 
 def check_assets(graph: AssetGraph, keys: Sequence[str]) -> None:

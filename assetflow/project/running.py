@@ -93,6 +93,7 @@ def carry_out(
         preamble=observed,
         max_partitions=settings.max_partitions,
         claims=claims,
+        pools=settings.pools,
         look=lambda: project.snapshot(planned.plan.environment),
         replan=lambda: plan_again(project, planned),
         pool=project.processes,
