@@ -72,11 +72,6 @@ def carry_out(
         resources=ResourcePool(loaded.definitions.resources),
         capture=capture,
     )
-    shown = {
-        asset: dict(planned.configs[computation.name].shown)
-        for computation in loaded.definitions.computations.values()
-        for asset in computation.assets
-    }
     claims = project.catalog.claims(news=is_overtaken)
     setting = Setting(
         basis=planned.basis,
@@ -85,7 +80,7 @@ def carry_out(
         log=log,
         clock=project.clock,
         config=planned.configs,
-        config_shown=shown,
+        config_shown=_shown_config(project, planned),
         texts=loaded.code_texts,
         tick=lambda: _fold_beside(project),
         notify=notify,
@@ -117,6 +112,14 @@ def _needs_processes(project: Project, plan: Plan) -> bool:
     names = {loaded.graph.specs[step.asset].computation for step in plan.steps}
     found = (loaded.definitions.computations[name] for name in names)
     return any(lane_of(computation, project.settings.executor) is Lane.PROCESS for computation in found)
+
+
+def _shown_config(project: Project, planned: Planned) -> dict[str, dict[str, Any]]:
+    return {
+        asset: dict(planned.configs[computation.name].shown)
+        for computation in project.loaded.definitions.computations.values()
+        for asset in computation.assets
+    }
 
 
 def _fold_beside(project: Project) -> None:
