@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +21,9 @@ from assetflow.catalog.reader import Params, Reader
 from assetflow.catalog.rows import AssetRow, FoldReport, HistoryRow, Lineage, Notice, QueryResult, RunRow, StepRow
 from assetflow.catalog.sidecar import Paths, log_sizes, segment_names
 from assetflow.catalog.snapshot import read_snapshot
-from assetflow.errors import CatalogUnwritableError
+from assetflow.errors import CatalogUnwritableError, OutputLostError
 from assetflow.model.event import RunFinished
+from assetflow.model.keys import show
 from assetflow.model.record import RunStatus, Snapshot
 
 T = TypeVar("T")
@@ -127,7 +129,7 @@ class Access:
         try:
             result = self.ask(lambda r: _with_cursor(r, lambda con: reader.query(con, sql, params)))
         except duckdb.Error as error:
-            raise reader.query_error(error) from error
+            raise self._lost_object(error) or reader.query_error(error) from error
         return QueryResult(columns=result.columns, types=result.types, rows=result.rows, notices=tuple(notices))
 
     def write_query(self, sql: str, path: Path, *, format: str, params: Params) -> int:
@@ -138,7 +140,28 @@ class Access:
                 lambda r: _with_cursor(r, lambda con: reader.write_query(con, sql, path, format=format, params=params))
             )
         except duckdb.Error as error:
-            raise reader.query_error(error) from error
+            raise self._lost_object(error) or reader.query_error(error) from error
+
+    def _lost_object(self, error: duckdb.Error) -> OutputLostError | None:
+        """The error for the user when a query met a value that is gone from the store, or is cut short."""
+        found = re.search(r"[\"']([^\"']+)[\"']", str(error))
+        if found is None or not isinstance(error, (duckdb.IOException, duckdb.InvalidInputException)):
+            return None
+        path = Path(found[1])
+        if not path.is_relative_to(self._store_root):
+            return None
+        uri = path.relative_to(self._store_root).as_posix()
+        sql = "select id, asset, partition from materializations where uri = ? order by \"order\" desc limit 1"
+        rows = self.ask(lambda r: r.rows(sql, [uri]))
+        if not rows:
+            return None
+        id, asset, partition = rows[0]
+        what = "cannot be read" if path.exists() else "is gone from the store"
+        return OutputLostError(
+            f"the value of `{show(asset, partition)}` ({id}) {what}: `{path}`",
+            hint=f"run `assetflow materialize {asset}`, which sees that and makes it again",
+            asset=asset, partition=partition, materialization=id,
+        )  # fmt: skip
 
     def runs(self, limit: int | None) -> list[RunRow]:
         self._fold_pending()

@@ -21,6 +21,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Trace": {
         "lineage": "Show what a value was made from, and what from it.",
         "history": "List the materializations of an asset.",
+        "diff": "Show what differs between two versions of a value.",
+        "rollback": "Publish an earlier version again.",
         "runs": "List runs.",
         "run": "Show one run.",
         "logs": "Show what the steps of a run wrote.",

@@ -28,6 +28,7 @@ from assetflow.model.keys import show
 from assetflow.model.plan import Plan
 from assetflow.model.record import Current, Partition, Snapshot
 from assetflow.planner.universe import Universe
+from assetflow.project.diff import diff
 from assetflow.project.dynamic import change_keys, check_name
 from assetflow.project.listing import AssetListing, ProjectFacts, list_assets, overdue_assets
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project, module_space
@@ -38,6 +39,7 @@ from assetflow.project.request import Ask, selections_of, targets_of
 from assetflow.project.running import carry_out, mark_fresh
 from assetflow.project.tick import Watching
 from assetflow.project.values import load_published
+from assetflow.project.versions import rollback
 from assetflow.store import LocalStore
 
 
@@ -60,6 +62,8 @@ class Project:
     """
 
     load = _Load()
+    diff = diff
+    rollback = rollback
 
     def __init__(
         self,

@@ -1,0 +1,244 @@
+"""Two tables beside each other: schema, rows by key, columns in figures; with DuckDB, which spills what is too big."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from assetflow.catalog.schema import Connection
+from assetflow.catalog.tables import literal, quoted
+from assetflow.errors import UsageError, did_you_mean
+
+MEMORY = "1GB"
+"""What a comparison may take of the memory; beyond it, DuckDB uses temporary files."""
+
+_NO_KEY = ("DOUBLE", "FLOAT", "BOOLEAN")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnFigures:
+    """One column in figures; `minimum` and `maximum` as text, `mean` for numbers; they ignore nulls."""
+
+    type: str
+    nulls: int
+    distinct: int
+    minimum: str | None
+    maximum: str | None
+    mean: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDiff:
+    """One column on both sides (None where it is not); `changed` counts rows of the same key with another value."""
+
+    column: str
+    before: ColumnFigures | None
+    after: ColumnFigures | None
+    changed: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowSample:
+    """A row that is not the same: its key, and (before, after) by column for one that changed."""
+
+    kind: str
+    key: Mapping[str, Any]
+    values: Mapping[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDiff:
+    """What differs between two tables.
+
+    Without a `key`, rows are compared whole: then `changed` is None, and a row that changed counts as removed and added.
+    """
+
+    rows_before: int
+    rows_after: int
+    key: tuple[str, ...] | None
+    inferred: bool
+    added: int
+    removed: int
+    changed: int | None
+    columns: tuple[ColumnDiff, ...]
+    samples: tuple[RowSample, ...]
+
+    @property
+    def schema(self) -> tuple[ColumnDiff, ...]:
+        """The columns that came, went or changed their type."""
+        return tuple(
+            each
+            for each in self.columns
+            if each.before is None or each.after is None or each.before.type != each.after.type
+        )
+
+
+@contextmanager
+def workbench() -> Iterator[Connection]:
+    """A DuckDB of its own with bounded memory and a folder to spill to, both gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="assetflow-") as folder, duckdb.connect() as con:
+        con.execute("set enable_progress_bar = false")
+        con.execute("set TimeZone = 'UTC'")
+        con.execute(f"set memory_limit = '{MEMORY}'")
+        con.execute(f"set temp_directory = {literal(folder)}")
+        con.execute("set preserve_insertion_order = false")
+        yield con
+
+
+def figures(con: Connection, relation: str) -> tuple[int, dict[str, ColumnFigures]]:
+    """The number of rows of a relation and each of its columns in figures."""
+    types = {row[0]: str(row[1]) for row in con.execute(f"describe {relation}").fetchall()}
+    wanted = ["count(*)"]
+    for name, kind in types.items():
+        column = quoted(name)
+        mean = f"avg({column})::double" if _is_number(kind) else "null"
+        wanted += [
+            f"count({column})", f"count(distinct {column})", f"min({column})::varchar", f"max({column})::varchar", mean,
+        ]  # fmt: skip
+    row = con.execute(f"select {', '.join(wanted)} from ({relation})").fetchone()
+    assert row is not None
+    rows, found = int(row[0]), {}
+    for at, (name, kind) in enumerate(types.items()):
+        there, distinct, low, high, mean = row[1 + 5 * at : 6 + 5 * at]
+        found[name] = ColumnFigures(
+            type=kind, nulls=rows - there, distinct=distinct, minimum=low, maximum=high, mean=mean
+        )
+    return rows, found
+
+
+def _is_number(kind: str) -> bool:
+    return kind.endswith("INT") or kind.startswith("DECIMAL") or kind in ("INTEGER", "UINTEGER", "DOUBLE", "FLOAT")
+
+
+def compare_tables(before: str, after: str, *, key: Sequence[str] | None, samples: int) -> TableDiff:
+    """What differs between two relations (SQL), rows told apart by `key`, or by a column that is unique in both.
+
+    UsageError for a key that is no column of both, or not unique.
+    """
+    changed: int | None
+    by_column: dict[str, int] = {}
+    shown: list[RowSample] = []
+    with workbench() as con:
+        rows_before, old = figures(con, before)
+        rows_after, new = figures(con, after)
+        shared = [name for name in old if name in new]
+        used = _checked(con, (before, after), key, shared) if key else _unique(shared, (rows_before, old), (rows_after, new))
+        con.execute(f"create temp view _a as {before}")
+        con.execute(f"create temp view _b as {after}")
+        others = [name for name in shared if name not in (used or ())]
+        columns = {name: _pair(name, old[name].type == new[name].type) for name in others}
+        if used is None:
+            added, removed = _whole_rows(con, {name: _pair(name, old[name].type == new[name].type) for name in shared})
+            changed = None
+        else:
+            added, removed, changed, by_column = _by_key(con, used, columns)
+            shown = _samples(con, used, columns, samples)
+    return TableDiff(
+        rows_before=rows_before, rows_after=rows_after, key=used, inferred=not key and used is not None,
+        added=added, removed=removed, changed=changed, samples=tuple(shown),
+        columns=tuple(
+            ColumnDiff(column=name, before=old.get(name), after=new.get(name), changed=by_column.get(name))
+            for name in [*old, *(name for name in new if name not in old)]
+        ),
+    )  # fmt: skip
+
+
+def _pair(name: str, same_type: bool) -> tuple[str, str]:
+    """How a column is compared: as it is, or by its text where the types differ."""
+    column = quoted(name)
+    return (f"a.{column}", f"b.{column}") if same_type else (f"a.{column}::varchar", f"b.{column}::varchar")
+
+
+def _unique(
+    shared: Sequence[str], before: tuple[int, Mapping[str, ColumnFigures]], after: tuple[int, Mapping[str, ColumnFigures]]
+) -> tuple[str, ...] | None:
+    for name in shared:
+        both = [(rows, found[name]) for rows, found in (before, after)]
+        if len({column.type for _, column in both}) > 1 or both[0][1].type in _NO_KEY:
+            continue
+        if all(column.nulls == 0 and column.distinct == rows for rows, column in both):
+            return (name,)
+    return None
+
+
+def _checked(
+    con: Connection, relations: tuple[str, str], key: Sequence[str], shared: Sequence[str]
+) -> tuple[str, ...]:
+    for name in key:
+        if name not in shared:
+            hint = did_you_mean(name, shared) or f"columns of both: {', '.join(f'`{each}`' for each in shared)}"
+            raise UsageError(f"`{name}` is no column of both versions", hint=hint, column=name)
+    names = ", ".join(quoted(name) for name in key)
+    for relation, side in zip(relations, ("first", "second"), strict=True):
+        row = con.execute(
+            f"select {names}, count(*) from ({relation}) group by {names} having count(*) > 1 order by all limit 1"
+        ).fetchone()
+        if row is not None:
+            shown = ", ".join(f"{name} = {value!r}" for name, value in zip(key, row, strict=False))
+            raise UsageError(
+                f"the key {', '.join(f'`{each}`' for each in key)} is not unique: {row[-1]} rows of the {side} version "
+                f"have {shown}",
+                hint="add a column with --key A,B, or leave --key out to compare whole rows",
+            )
+    return tuple(key)
+
+
+def _whole_rows(con: Connection, columns: Mapping[str, tuple[str, str]]) -> tuple[int, int]:
+    if not columns:
+        return _count(con, "select count(*) from _b"), _count(con, "select count(*) from _a")
+    old = f"select {', '.join(a for a, _ in columns.values())} from _a a"
+    new = f"select {', '.join(b for _, b in columns.values())} from _b b"
+    return (
+        _count(con, f"select count(*) from (({new}) except all ({old}))"),
+        _count(con, f"select count(*) from (({old}) except all ({new}))"),
+    )
+
+
+def _count(con: Connection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _joined(key: Sequence[str]) -> str:
+    on = " and ".join(f"a.{quoted(name)} is not distinct from b.{quoted(name)}" for name in key)
+    return f"(select true as _old, * from _a) a full join (select true as _new, * from _b) b on {on}"
+
+
+def _differs(columns: Mapping[str, tuple[str, str]]) -> str:
+    tests = [f"{a} is distinct from {b}" for a, b in columns.values()]
+    return f"a._old and b._new and ({' or '.join(tests) or 'false'})"
+
+
+def _by_key(
+    con: Connection, key: Sequence[str], columns: Mapping[str, tuple[str, str]]
+) -> tuple[int, int, int, dict[str, int]]:
+    wanted = ["a._old is null", "b._new is null", _differs(columns)]
+    wanted += [f"a._old and b._new and {a} is distinct from {b}" for a, b in columns.values()]
+    counts = ", ".join(f"count(*) filter ({test})" for test in wanted)
+    row = con.execute(f"select {counts} from {_joined(key)}").fetchone()
+    assert row is not None
+    return row[0], row[1], row[2], dict(zip(columns, row[3:], strict=True))
+
+
+def _samples(
+    con: Connection, key: Sequence[str], columns: Mapping[str, tuple[str, str]], most: int
+) -> list[RowSample]:
+    keys = ", ".join(f"coalesce(a.{quoted(name)}, b.{quoted(name)})" for name in key)
+    found: list[RowSample] = []
+    for kind, test in (("removed", "b._new is null"), ("added", "a._old is null"), ("changed", _differs(columns))):
+        values = "".join(f", {a}, {b}" for a, b in columns.values()) if kind == "changed" else ""
+        tests = "".join(f", {a} is distinct from {b}" for a, b in columns.values()) if kind == "changed" else ""
+        order = ", ".join(str(at + 1) for at in range(len(key)))
+        sql = f"select {keys}{values}{tests} from {_joined(key)} where {test} order by {order} limit {most}"
+        for row in con.execute(sql).fetchall():
+            rest = row[len(key) :]
+            pairs = rest[: 2 * len(columns)]
+            moved = rest[2 * len(columns) :]
+            shown = {name: (pairs[2 * at], pairs[2 * at + 1]) for at, name in enumerate(columns) if moved and moved[at]}
+            found.append(RowSample(kind=kind, key=dict(zip(key, row, strict=False)), values=shown))
+    return found
