@@ -55,7 +55,7 @@ class Comparer:
         needs: dict[str, PartitionSubset | None] = {}
         for asset, subset in scope.items():
             spec = self.universe.graph.specs[asset]
-            if spec.is_source:
+            if spec.is_source or self._reads_no_partitions(spec):
                 continue
             known = self.recall.of(asset)
             waiting = self._waiting(asset, known, WHOLE if subset is None else subset.region)
@@ -79,6 +79,10 @@ class Comparer:
     def compare(self, spec: AssetSpec, subset: PartitionSubset | None) -> Compared:
         """The comparison of these partitions (None: the unpartitioned asset)."""
         asset, region = spec.key, WHOLE if subset is None else subset.region
+        if subset is None and self._reads_no_partitions(spec):
+            alone = Compared(recorded=EMPTY, held=EMPTY)
+            alone.recorded, alone.held = self._examine(spec, WHOLE, alone)
+            return alone  # one record is compared faster than remembered
         known = self.recall.of(asset)
         waiting = self._waiting(asset, known, region)
         found = Compared(
@@ -97,6 +101,11 @@ class Comparer:
             )
         self.recall.keep(asset, known)
         return found
+
+    def _reads_no_partitions(self, spec: AssetSpec) -> bool:
+        """Whether neither the asset nor anything that it reads has partitions."""
+        definition = self.universe.definition
+        return definition(spec.key) is None and all(definition(edge.upstream) is None for edge in spec.inputs)
 
     def _waiting(self, asset: str, known: Known, region: Region) -> Region:
         """The partitions of which nothing is known, and those that did not hold."""
