@@ -44,19 +44,19 @@ select {_m("s.x.id", "i")} as m, a.asset, {_PART}, v.environment, s.x.data_versi
     coalesce(s.x.config_version, ''), s.x.input_fingerprint, coalesce(s.x.dependencies,
         array_to_string(list_sort(list_distinct(list_transform(s.x.inputs, lambda e: e[1]))), chr(10)), ''),
     s.x.uri, s.x.format, s.x.rows, s.x.bytes, s.x.schema, s.x.column_versions, s.x.payload, s.x.metadata,
-    s.x.packages, s.seconds, s.started_at, s.at, s."order"
+    s.x.packages, s.seconds, s.started_at, s.at, s."order", s.x.reads
 from (select d.*, d.materialization as x from _done d where d.materialization is not null) s {_ASSET}
 join inside.prefixes i on i.text = prefix_of(s.x.id)
 left join inside.environments v on v.name = s.environment
 where not exists (select 1 from inside.materializations k where k.m = {_m("s.x.id", "i")})"""
 
 _SAME = (
-    """insert into inside.materializations
+    """insert into inside.materializations by name
        with earlier as (
            select k.asset, k.partition, k.data_version, min(k.same) as same from inside.materializations k
            semi join _made n on n.asset = k.asset and n.partition = k.partition and n.data_version = k.data_version
            group by all)
-       select n.*, coalesce(k.same, min(n.m) over (partition by n.asset, n.partition, n.data_version))
+       select n.*, coalesce(k.same, min(n.m) over (partition by n.asset, n.partition, n.data_version)) as same
        from _made n
        left join earlier k on k.asset = n.asset and k.partition = n.partition and k.data_version = n.data_version""",
     # a log may be folded after one that read from it

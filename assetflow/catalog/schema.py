@@ -56,7 +56,8 @@ create table inside.materializations(
     m bigint, asset integer, partition integer, environment integer, data_version varchar, code_version varchar,
     config json, config_version varchar, input_fingerprint varchar, dependencies varchar, uri varchar,
     format varchar, "rows" bigint, bytes bigint, "schema" json, column_versions json, payload json, metadata json,
-    packages json, seconds double, started_at timestamp, finished_at timestamp, "order" bigint, same bigint);
+    packages json, seconds double, started_at timestamp, finished_at timestamp, "order" bigint, same bigint,
+    reads json);
 create table inside.edges(
     m bigint, input_asset integer, input_partition integer, input_m bigint, input_data_version varchar, same bigint,
     input_same bigint);
@@ -97,6 +98,11 @@ def _dynamic_order(con: Connection) -> None:
     con.execute('update inside.dynamic set "order" = 0')
 
 
+def _reads(con: Connection) -> None:
+    """What each materialization read of its inputs; nothing is known of the ones before, which is everything."""
+    con.execute("alter table inside.materializations add column reads json")
+
+
 def _equal_versions(con: Connection) -> None:
     """Version 3: `same` of materializations and edges."""
     con.execute("alter table inside.materializations add column same bigint")
@@ -113,7 +119,7 @@ def _equal_versions(con: Connection) -> None:
     con.execute("drop table _same")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_dynamic_order, _equal_versions)
+MIGRATIONS: tuple[Migration, ...] = (_dynamic_order, _equal_versions, _reads)
 """`MIGRATIONS[n]` takes a catalog of version n + 1 to version n + 2, inside the transaction of a fold."""
 
 

@@ -8,6 +8,7 @@ from assetflow.catalog.moves import moved_since, position_of
 from assetflow.catalog.published import CURRENT, TIME, Published
 from assetflow.catalog.reader import Reader
 from assetflow.catalog.ids import id_number, id_prefix, id_text
+from assetflow.model.reads import Read, TableFacts
 from assetflow.model.record import Current, Edge, Observation, Partition, Snapshot
 
 _OBSERVATIONS = f"""
@@ -44,6 +45,19 @@ left join inside.prefixes x on x.prefix = e.input_m >> 32
 left join inside.materializations i on i.m = e.input_m
 order by k.id, a.key, e.input_partition"""
 
+_ASKED = f"""
+with asked as (
+    select i.id, (cast(x.prefix as bigint) << 32) | {id_number("i.id")} as m
+    from (select unnest($ids) as id) i join inside.prefixes x on x.text = {id_prefix("i.id")})"""
+
+_READS = f"""{_ASKED}
+select k.id, cast(m.reads as varchar) from asked k join inside.materializations m on m.m = k.m
+where m.reads is not null"""
+
+_TABLES = f"""{_ASKED}
+select k.id, m.data_version, m.rows, cast(m.schema as varchar), cast(m.column_versions as varchar)
+from asked k join inside.materializations m on m.m = k.m"""
+
 REMEMBERED_FROM = 1_000
 """A catalog with fewer partitions has no position."""
 
@@ -67,6 +81,7 @@ class Lazy:
         self._reader = reader
         self._code: set[tuple[str, ...]] | None = None
         self._recorded: set[tuple[str, ...]] | None = None
+        self._earlier: dict[tuple[str, str, str], dict[Partition, list[Current]]] = {}
         self._made: dict[tuple[str, str, str], dict[tuple[Partition, str], Current]] = {}
 
     def edges(self, ids: Iterable[str]) -> Mapping[str, tuple[Edge, ...]]:
@@ -84,6 +99,35 @@ class Lazy:
             self._recorded = set(self._reader.rows("select distinct asset, code_version from code_versions"))
         return (asset, code_version) in self._recorded
 
+    def reads(self, ids: Iterable[str]) -> Mapping[str, Mapping[str, Read]]:
+        """What those materializations read, by upstream; nothing for what was read whole."""
+        asked = list(dict.fromkeys(ids))
+        rows = self._reader.rows(_READS, {"ids": asked}) if asked else []
+        return {
+            id: {upstream: Read.from_json(read) for upstream, read in json.loads(reads).items()} for id, reads in rows
+        }
+
+    def tables(self, ids: Iterable[str]) -> Mapping[str, TableFacts]:
+        """The stored tables of those materializations; nothing for what is no table."""
+        asked = list(dict.fromkeys(ids))
+        rows = self._reader.rows(_TABLES, {"ids": asked}) if asked else []
+        found: dict[str, TableFacts] = {}
+        for id, version, count, schema, columns in rows:
+            if count is not None and schema is not None and columns is not None:
+                pairs = [tuple((pair[0], pair[1]) for pair in json.loads(text)) for text in (schema, columns)]
+                found[id] = TableFacts(version, count, *pairs)
+        return found
+
+    def earlier(self, asset: str, partition: Partition, code_version: str, config_version: str) -> tuple[Current, ...]:
+        """Every materialization of that key in any environment, whatever its inputs, newest first."""
+        key = (asset, code_version, config_version)
+        by_partition = self._earlier.get(key)
+        if by_partition is None:
+            by_partition = self._earlier[key] = {}
+            for (part, _), record in self._results(*key).items():
+                by_partition.setdefault(part, []).append(record)
+        return tuple(sorted(by_partition.get(partition, ()), key=lambda record: record.order, reverse=True))
+
     def components(self, asset: str, code_version: str) -> Mapping[str, str] | None:
         """The components of a code version by name; None when it was never recorded."""
         rows = self._reader.rows(
@@ -100,17 +144,23 @@ class Lazy:
         self, asset: str, partition: Partition, code_version: str, config_version: str, input_fingerprint: str
     ) -> Current | None:
         """The newest materialization of any environment with exactly that key."""
+        return self._results(asset, code_version, config_version).get((partition, input_fingerprint))
+
+    def _results(
+        self, asset: str, code_version: str, config_version: str
+    ) -> Mapping[tuple[Partition, str], Current]:
+        """The newest materialization by partition and input fingerprint."""
         if self._code is None:
             self._code = set(self._reader.rows(_KNOWN_CODE))
         key = (asset, code_version, config_version)
         if key not in self._code:
-            return None
+            return {}
         made = self._made.get(key)
         if made is None:
             # newest last, so that it is the one that stays
             rows = self._reader.rows(_REUSABLE, list(key))
             made = self._made[key] = {(row[0], row[5]): Current._make(row[1:]) for row in rows}
-        return made.get((partition, input_fingerprint))
+        return made
 
 
 def read_snapshot(
@@ -144,6 +194,9 @@ def read_snapshot(
         dynamic=dynamic,
         order=int(order[0]) if order else 0,
         edges=lazy.edges,
+        reads=lazy.reads,
+        tables=lazy.tables,
+        earlier=lazy.earlier,
         components=lazy.components,
         reusable=lazy.reusable,
         # what is few is read faster than remembered

@@ -21,6 +21,7 @@ from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
 from assetflow.executor.capture import Capture
 from assetflow.executor.failure import describe_failure, timed_out, with_limit
 from assetflow.executor.query import query_value
+from assetflow.executor.reading import Reading
 from assetflow.executor.resources import ResourcePool
 from assetflow.executor.tasks import Place
 from assetflow.model.clock import Clock, to_text
@@ -29,6 +30,7 @@ from assetflow.model.keys import show
 from assetflow.model.record import Partition, StepStatus
 from assetflow.store import LocalStore, StoredObject, read_file, read_partitions, split_partitions
 from assetflow.store.query import RunningQueries
+from assetflow.store.read_log import ReadLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,8 @@ class Worker:
         with self._attempt(call) as attempt:
             computation = self.definitions.computations[call.computation]
             context = attempt.context
-            with self._value(call, computation, context) as value:
+            with self._value(call, computation, attempt) as value:
+                attempt.reading.returned(value)
                 attempt.made = self._write(call, computation, context, value)
         return attempt.outcome()
 
@@ -59,22 +62,23 @@ class Worker:
         with self._attempt(call) as attempt:
             computation = self.definitions.computations[call.computation]
             context = attempt.context
-            arguments = await asyncio.to_thread(self._arguments, call, computation, context)
+            arguments = await asyncio.to_thread(self._arguments, call, computation, attempt)
             self.began(call)
             async with _time_limit(call):
                 value = await computation.fn(**arguments)
+                attempt.reading.returned(value)
                 attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
         return attempt.outcome()
 
     @contextlib.contextmanager
-    def _value(self, call: Call, computation: Computation, context: Context) -> Iterator[Any]:
+    def _value(self, call: Call, computation: Computation, attempt: _Attempt) -> Iterator[Any]:
         """What the function returns, or the result of the query, which is there until the block ends."""
         if computation.query is not None:
             self.began(call)
-            with query_value(self, call, computation, context) as frame:
+            with query_value(self, call, computation, attempt.context) as frame:
                 yield frame
             return
-        arguments = self._arguments(call, computation, context)
+        arguments = self._arguments(call, computation, attempt)
         self.began(call)
         value = computation.fn(**arguments)
         yield asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
@@ -125,33 +129,38 @@ class Worker:
             previous=self._previous(call),
         )
 
-    def _arguments(self, call: Call, computation: Computation, context: Context) -> dict[str, Any]:
+    def _arguments(self, call: Call, computation: Computation, attempt: _Attempt) -> dict[str, Any]:
         inputs = {item.param: item for item in call.inputs}
         arguments: dict[str, Any] = {}
         for parameter in computation.parameters:
             match parameter.role:
                 case Role.CONTEXT:
-                    arguments[parameter.name] = context
+                    arguments[parameter.name] = attempt.context
                 case Role.RESOURCE:
                     arguments[parameter.name] = self.resources.get(strip_optional(parameter.annotation))
                 case Role.INPUT:
-                    arguments[parameter.name] = self._load(call, inputs[parameter.name], parameter.annotation)
+                    item = inputs[parameter.name]
+                    arguments[parameter.name] = self._load(call, item, parameter.annotation, attempt.reading)
                 case Role.CONFIG | Role.VALUE:
                     if parameter.name in call.config:
                         arguments[parameter.name] = call.config[parameter.name]
         return arguments
 
-    def _load(self, call: Call, item: InputCall, annotation: Any) -> Any:
+    def _load(self, call: Call, item: InputCall, annotation: Any, reading: Reading) -> Any:
         try:
-            return self.load_input(item, annotation)
+            return reading.load(
+                item, strip_optional(annotation), lambda kind, log: self.load_input(item, kind, log=log)
+            )
         except AssetflowError as error:
             where = f"input `{item.param}` of `{show(call.assets[0], call.label)}` from `{item.upstream}`"
             raise FormatError(f"{where}: {error.message}", hint=error.hint) from error
 
-    def load_input(self, item: InputCall, annotation: Any, *, connection: Any = None) -> Any:
-        """What an input is as the annotation asks; `connection` is the DuckDB connection of a relation."""
+    def load_input(self, item: InputCall, wanted: Any, *, connection: Any = None, log: ReadLog | None = None) -> Any:
+        """What an input is as the type asked for; `connection` is the DuckDB connection of a relation.
+
+        What is read of a lazy frame is noted in `log`.
+        """
         source = self.definitions.sources.get(item.upstream)
-        wanted = strip_optional(annotation)
         if source is not None and source.source is not None and source.source.path is None:
             if source.source.load is None:
                 raise FormatError("the source has no load= function", hint="give it one, or list it in deps=[...]")
@@ -160,17 +169,17 @@ class Worker:
             return None  # the first partition of a self-dependency: there is none before it
         if source is not None and item.several:
             parts = [(part.partition or "", [self.project / file for file in part.files or ()]) for part in item.items]
-            value = read_partitions(parts, wanted, partition_column=item.partition_column, connection=connection)
-        elif source is not None:
+            return read_partitions(parts, wanted, partition_column=item.partition_column, connection=connection)
+        if source is not None:
             files = [self.project / file for part in item.items for file in part.files or ()]
-            value = read_file(files[0] if len(files) == 1 else files, wanted, connection=connection)
-        elif item.several:
+            return read_file(files[0] if len(files) == 1 else files, wanted, connection=connection)
+        if item.several:
             objects = [(part.partition or "", StoredObject.from_json(part.payload or {})) for part in item.items]
-            value = self.store.load_many(objects, wanted, partition_column=item.partition_column, connection=connection)
-        else:
-            (part,) = item.items
-            value = self.store.load(StoredObject.from_json(part.payload or {}), wanted, connection=connection)
-        return _only_columns(value, item.columns)
+            return self.store.load_many(
+                objects, wanted, partition_column=item.partition_column, connection=connection, reads=log
+            )
+        (part,) = item.items
+        return self.store.load(StoredObject.from_json(part.payload or {}), wanted, connection=connection, reads=log)
 
     def _previous(self, call: Call) -> Callable[[Any], Any] | None:
         stored = {partition: StoredObject.from_json(payload) for partition, payload in call.previous.items()}
@@ -245,6 +254,7 @@ class _Attempt:
         self.call = call
         self.context = context
         self.started_at = started_at
+        self.reading = Reading(call)
         self.status = StepStatus.MATERIALIZED
         self.seconds = 0.0
         self.made: Mapping[Place, Made | Unchanged] = {}
@@ -264,6 +274,7 @@ class _Attempt:
             failure=self.failure,
             again=self.again,
             skipped=self.skipped,
+            reads=self.reading.result(),
         )
 
 
@@ -313,16 +324,6 @@ def _by_asset(call: Call, computation: Computation, value: Any) -> dict[str, Any
             hint=f"return a dict with the keys {expected}",
         )
     return {asset: value[asset] for asset in call.assets}
-
-
-def _only_columns(value: Any, columns: tuple[str, ...] | None) -> Any:
-    if columns is None:
-        return value
-    if hasattr(value, "select") and not hasattr(value, "to_arrow_table"):
-        return value.select(list(columns))
-    if hasattr(value, "project"):
-        return value.project(", ".join('"' + column.replace('"', '""') + '"' for column in columns))
-    return value[list(columns)]
 
 
 def _plain_json(metadata: Mapping[str, Any]) -> Json:

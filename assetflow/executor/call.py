@@ -107,7 +107,8 @@ class Outcome:
 
     `made` holds an entry per place, or `Unchanged` where the function said so; `partitions` the dynamic keys that the
     step wants: the definition's name to (whether they replace what is there, the keys); `again` says that the retry
-    policy wants another attempt after this failure, if any is left.
+    policy wants another attempt after this failure, if any is left; `reads` what was read of each upstream
+    (`model.reads.Read` as JSON), all of it where there is no entry.
     """
 
     call: Call
@@ -120,6 +121,7 @@ class Outcome:
     failure: Failure | None = None
     again: bool = False
     skipped: str | None = None
+    reads: Mapping[str, Json] = field(default_factory=dict)
 
     def shared_out(self) -> Outcome:
         """The outcome with the time that each partition of a batch took of it, so that sums come out right."""

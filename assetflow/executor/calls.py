@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -19,10 +19,12 @@ from assetflow.model.event import Json
 from assetflow.model.freshness import AgeOf, FreshnessState
 from assetflow.model.keys import show
 from assetflow.model.mapping import LastPartition, SpecificPartitions
+from assetflow.model.reads import TableFacts
 from assetflow.model.record import Current, Edge, Partition, Snapshot
 from assetflow.model.time_partitions import TimePartitions
+from assetflow.planner.as_read import AsRead
 from assetflow.planner.basis import Basis
-from assetflow.planner.current import current_fingerprint, snapshot_lookup
+from assetflow.planner.current import current_fingerprint, inputs_unchanged, snapshot_lookup
 from assetflow.planner.newest import newest_window
 from assetflow.planner.universe import Input, Universe
 
@@ -82,9 +84,11 @@ class State:
     def __post_init__(self) -> None:
         self._look = snapshot_lookup(self.basis)
         self._planned = self.basis.snapshot.current
+        self._as_read = AsRead(self.basis.snapshot, self.version, self._present)
 
     _look: Any = field(init=False, repr=False)
     _planned: Mapping[str, Mapping[Partition, Current]] = field(init=False, repr=False)
+    _as_read: AsRead = field(init=False, repr=False)
 
     def version(self, asset: str, partition: Partition) -> str:
         """The current data version of an asset partition, or ABSENT."""
@@ -106,7 +110,11 @@ class State:
 
         A call that can make some of its outputs is asked for those that need it, any other makes all or none.
         """
-        found = tuple(self._decide(task, *place) for place in places or task.places)
+        wanted = places or task.places
+        if len(wanted) > 1:  # one question for all of them
+            records = (self._record(*place) for place in wanted)
+            self._as_read.prepare([record.materialization for record in records if record is not None])
+        found = tuple(self._decide(task, *place) for place in wanted)
         specs = self.universe.graph.specs
         if all(specs[decision.asset].subsettable for decision in found):
             return found
@@ -121,20 +129,21 @@ class State:
         decision = Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges)
         if self._has_to_run(task, asset, partition) or versions.code.version is None:
             return decision
-        record = self.basis.snapshot.current.get(asset, {}).get(partition)
-        key = (versions.code.version, versions.config_version, fingerprint)
+        record = self._record(asset, partition)
+        made_by = (versions.code.version, versions.config_version)
         if (
             record is not None
-            and (record.code_version, record.config, record.input_fingerprint) == key
+            and (record.code_version, record.config) == made_by
+            and self._same_inputs(record, inputs, fingerprint)
             and self.holds(record)
         ):
-            return Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges, current=record)
+            return replace(decision, current=record)
         spec = self.universe.graph.specs[asset]
         if not self.may_reuse(spec):
             return decision
-        earlier = self.basis.snapshot.reusable(asset, partition, *key)
-        if earlier is not None and self.holds(earlier) and not self._is_too_old(spec, partition, earlier):
-            return Decision(asset=asset, partition=partition, fingerprint=fingerprint, edges=edges, reuse=earlier)
+        for earlier in self._results(asset, partition, made_by, inputs, fingerprint):
+            if self.holds(earlier) and not self._is_too_old(spec, partition, earlier):
+                return replace(decision, reuse=earlier)
         return decision
 
     def may_reuse(self, spec: AssetSpec) -> bool:
@@ -153,10 +162,42 @@ class State:
         """Go on from what is published by now; sources and dynamic partitions stay as they were when the run began."""
         snapshot = replace(
             self.basis.snapshot, current=found.current, order=found.order, edges=found.edges,
-            components=found.components, reusable=found.reusable,
+            components=found.components, reusable=found.reusable, reads=found.reads, tables=found.tables,
+            earlier=found.earlier,
         )  # fmt: skip
         self.basis = replace(self.basis, snapshot=snapshot)
         self._look = snapshot_lookup(self.basis)
+        self._as_read = AsRead(snapshot, self.version, self._present)
+
+    def _same_inputs(self, record: Current, inputs: tuple[Input, ...], fingerprint: str) -> bool:
+        """Whether a materialization was made from the inputs as they are now, as far as it read them."""
+        if record.input_fingerprint == fingerprint:
+            return True
+        self._as_read.prepare([record.materialization])
+        if not self._as_read.reads_partly(record.materialization):
+            return False
+        return inputs_unchanged(record, inputs, self._as_read.lookup(record.materialization), record.config)
+
+    def _results(
+        self, asset: str, partition: Partition, made_by: tuple[str, str], inputs: tuple[Input, ...], fingerprint: str
+    ) -> Iterator[Current]:
+        """Earlier results that hold: of these very inputs first, then of inputs that are the same in what was read."""
+        snapshot = self.basis.snapshot
+        exact = snapshot.reusable(asset, partition, *made_by, fingerprint)
+        if exact is not None:
+            yield exact
+        earlier = snapshot.earlier(asset, partition, *made_by) if inputs else ()
+        self._as_read.prepare([record.materialization for record in earlier])
+        for record in earlier:
+            if self._as_read.reads_partly(record.materialization) and self._same_inputs(record, inputs, fingerprint):
+                yield record
+
+    def _present(self, asset: str, partition: Partition) -> TableFacts | str | None:
+        made = self.produced.get((asset, partition))
+        if made is not None:
+            return TableFacts.of(made.payload)
+        record = self._record(asset, partition)
+        return None if record is None else record.materialization
 
     def _is_too_old(self, spec: AssetSpec, partition: Partition, earlier: Current) -> bool:
         """Whether an earlier result would be overdue as soon as it is published again."""

@@ -142,7 +142,7 @@ class Ledger:
         self, task: Task, number: int, decision: Decision, made: Made, outcome: Outcome, *, is_new: bool
     ) -> tuple[list[Event], Produced]:
         """The events that publish a value; what is not `is_new` is a new record of the old value."""
-        ident, record = self.recorder.materialized(decision, made)
+        ident, record = self.recorder.materialized(decision, made, outcome.reads)
         payload = made.payload
         status = StepStatus.MATERIALIZED if is_new else StepStatus.UNCHANGED
         result = step_result(task, decision.place, status, attempts=outcome.call.attempt, seconds=outcome.seconds)

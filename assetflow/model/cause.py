@@ -52,7 +52,10 @@ class CodeChanged(Cause):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputChanged(Cause):
-    """What was read of an upstream differs from what is there now; versions are given where there is one of each."""
+    """What was read of an upstream differs from what is there now; versions are given where there is one of each.
+
+    `columns` are those that were read and differ, where that is known.
+    """
 
     kind = "input_changed"
     upstream: str
@@ -71,7 +74,8 @@ class InputChanged(Cause):
 
     def describe(self) -> str:
         of = "" if not self.partitions else f" ({_listed(self.partitions)})"
-        return f"input `{self.upstream}` changed{of}"
+        where = "" if not self.columns else f" in {_listed(self.columns)}"
+        return f"input `{self.upstream}` changed{of}{where}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

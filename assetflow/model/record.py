@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from assetflow.model.reads import Read, TableFacts
+
 
 class RunStatus(StrEnum):
     """Where a run stands."""
@@ -87,7 +89,9 @@ class Snapshot:
     """The catalog at one moment, for one environment: everything a plan is computed from besides the definitions.
 
     `current` maps asset to partition to its published materialization. What only explanations and reuse need is
-    read on demand through the functions, which answer from the same moment.
+    read on demand through the functions, which answer from the same moment: `edges`, `reads` and `tables` of
+    materializations, by id, `components` of a code version, `reusable` the newest result of a key (asset, partition,
+    code, config, input fingerprint), `earlier` all results of an asset partition, code and config, newest first.
 
     `position` names the moment among those of one catalog, empty where it has no name; `moved` gives the asset
     partitions whose published materialization may be another than at an earlier position, None where that cannot be
@@ -104,6 +108,9 @@ class Snapshot:
     edges: Callable[[Iterable[str]], Mapping[str, tuple[Edge, ...]]] = lambda _ids: {}
     components: Callable[[str, str], Mapping[str, str] | None] = lambda _asset, _version: None
     reusable: Callable[[str, Partition, str, str, str], Current | None] = lambda *_key: None
+    reads: Callable[[Iterable[str]], Mapping[str, Mapping[str, Read]]] = lambda _ids: {}
+    tables: Callable[[Iterable[str]], Mapping[str, TableFacts]] = lambda _ids: {}
+    earlier: Callable[[str, Partition, str, str], tuple[Current, ...]] = lambda *_key: ()
     accepted: Mapping[tuple[str, str], str] = field(default_factory=dict)
     position: str = ""
     moved: Callable[[str], Mapping[str, Iterable[Partition]] | None] = lambda _position: None

@@ -52,6 +52,17 @@ def snapshot_lookup(basis: Basis) -> Lookup:
     return look
 
 
+def published_ids(basis: Basis) -> Callable[[str, Partition], str | None]:
+    """The id of the materialization that is published for an asset partition; None for a source, or where none is."""
+    current, specs = basis.snapshot.current, basis.graph.specs
+
+    def find(asset: str, partition: Partition) -> str | None:
+        record = None if specs[asset].is_source else current.get(asset, {}).get(partition)
+        return None if record is None else record.materialization
+
+    return find
+
+
 def current_fingerprint(inputs: Iterable[Input], look: Lookup, config_version: str) -> str:
     """The input fingerprint that the inputs have now."""
     return input_fingerprint(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from assetflow.model.cause import Cause, InputChanged, PartitionMappingChanged, Unverifiable
 from assetflow.model.record import Edge, Partition
 from assetflow.model.version import INPUT_ALGORITHM
 from assetflow.planner.current import ABSENT, Lookup
 from assetflow.planner.universe import Input
+
+Columns = Callable[[str, Iterable[Partition]], tuple[str, ...] | None]
+"""The columns of some partitions of an upstream that differ to the reader; None where that cannot be told."""
 
 
 def input_causes(
@@ -18,12 +22,13 @@ def input_causes(
     is_planned: Callable[[str, Partition], bool],
     *,
     remapped: frozenset[str] = frozenset(),
+    columns: Columns = lambda _upstream, _partitions: None,
 ) -> list[Cause]:
     """One cause per upstream whose partitions or data versions differ; empty when every edge is the same.
 
     Another set of partitions is a difference whatever becomes of them. The version of a partition that is rebuilt
     first (`is_planned`) is not known yet, so it is none. `remapped` are upstreams whose partition mapping was declared
-    differently.
+    differently; `columns` tells which columns of changed partitions made the difference, if it can.
     """
     before: dict[str, dict[Partition, str]] = {}
     for edge in recorded:
@@ -37,6 +42,9 @@ def input_causes(
         cause = _upstream_cause(
             upstream, before.get(upstream, {}), now.get(upstream, {}), was_remapped=upstream in remapped
         )
+        if isinstance(cause, InputChanged):
+            changed = cause.partitions or (None,)
+            cause = replace(cause, columns=columns(upstream, changed))
         if cause is not None:
             causes.append(cause)
     return causes
@@ -107,6 +115,7 @@ def _merged(left: Cause, right: Cause) -> Cause:
         return InputChanged(
             upstream=left.upstream,
             partitions=_united(left.partitions, right.partitions),
+            columns=_both(left.columns, right.columns),
             from_version=left.from_version if same else None,
             to_version=left.to_version if same else None,
         )
@@ -117,6 +126,11 @@ def _merged(left: Cause, right: Cause) -> Cause:
             removed=_united(left.removed, right.removed) or (),
         )
     return left
+
+
+def _both(left: tuple[str, ...] | None, right: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Columns of both; where one cannot tell, neither can the two."""
+    return None if left is None or right is None else tuple(dict.fromkeys((*left, *right)))
 
 
 def _united(left: tuple[str, ...] | None, right: tuple[str, ...] | None) -> tuple[str, ...] | None:

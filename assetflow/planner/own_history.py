@@ -19,19 +19,20 @@ def add_own_history(
     missing: PartitionSubset | None,
     universe: Universe,
     look: Lookup,
-    read: Mapping[Partition, tuple[Current, Sequence[Edge]]],
+    read: Mapping[Partition, tuple[Current, Sequence[Edge], Lookup]],
 ) -> None:
     """Add to `judged` what follows from the asset's own partitions, in the order in which they read each other.
 
-    `missing` are partitions without a record, `read` the records and their inputs where the input fingerprint differs.
+    `missing` are partitions without a record, `read` the records, their inputs and the versions as
+    they read them, where the input fingerprint differs.
     """
     inputs = {partition: universe.inputs(asset, partition) for partition in judged}
     own = {partition: [key for upstream, key in places if upstream == asset] for partition, places in inputs.items()}
     touched: set[Partition] = set(missing or ())
     for partition in _in_order(own):
         causes = list(judged[partition])
-        record, edges = read.get(partition, (None, ()))
-        causes += _changed(asset, edges, own[partition], look, touched)
+        record, edges, as_read = read.get(partition, (None, (), look))
+        causes += _changed(asset, edges, own[partition], as_read, touched)
         if any(key in touched for key in own[partition]):
             causes.append(UpstreamStale(upstream=asset))
         if record is not None and not causes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import partial
 from types import EllipsisType
 
 from assetflow.model.asset import AssetSpec, InputSpec
@@ -20,9 +21,10 @@ from assetflow.model.partition_definition import PartitionsDefinition
 from assetflow.model.plan import AssetVerdict, Verdict, VerdictGroup
 from assetflow.model.record import Current, Edge, Partition
 from assetflow.model.subset import PartitionSubset
+from assetflow.planner.as_read import AsRead
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.compared import Compared, Comparer, Judged
-from assetflow.planner.current import Lookup, snapshot_lookup
+from assetflow.planner.current import Lookup, inputs_unchanged, published_ids, snapshot_lookup
 from assetflow.planner.dependencies import dependencies_text, parse_dependencies
 from assetflow.planner.freshness import due_in
 from assetflow.planner.groups import Piece, grouped, split
@@ -45,6 +47,7 @@ class Judge:
         self.look: Lookup = snapshot_lookup(basis)
         self.comparer = Comparer(universe, basis, recall, self.look)
         self.due = due_in(universe, basis.snapshot.current, scope) if request.freshness else {}
+        self.as_read = AsRead(basis.snapshot, self.look, published_ids(basis))
         self.planned: dict[str, PartitionSubset | None] = {}
         self.verdicts: dict[str, AssetVerdict] = {}
         self._lost: dict[str, list[Partition]] = {}
@@ -128,20 +131,30 @@ class Judge:
         if differing:
             dependencies = dependencies_text(self.universe, spec.key)
             edges = self.basis.snapshot.edges([records[partition].materialization for partition in differing])
-            for partition, inputs in differing.items():
+            self.as_read.prepare(edges, edges)
+            for partition, inputs in list(differing.items()):
                 record = records[partition]
+                if inputs_unchanged(record, inputs, self.as_read.lookup(record.materialization), record.config):
+                    del differing[partition]  # in nothing that it read
+                    continue
                 found = self._input_causes(spec, record, edges.get(record.materialization, ()), inputs, dependencies)
                 judged[partition] = (*judged[partition], *found)
         pieces = self._add_time_and_place(spec, judged, pieces)
         pieces = self._add_upstream_stale(spec, judged, pieces)
         is_touched = missing or differing or any(judged.values()) or any(causes for causes, _ in pieces)
         if spec.key in spec.upstreams and is_touched:
-            read = {key: (records[key], edges.get(records[key].materialization, ())) for key in differing}
+            read = {key: self._as_recorded(records[key], edges) for key in differing}
             judged, pieces = _one_by_one(self.universe.definition(spec.key), judged, pieces), []
             add_own_history(spec.key, judged, missing=missing, universe=self.universe, look=self.look, read=read)
         for partition, inputs in differing.items():
             judged[partition] = judged[partition] or tuple(unexplained(records[partition].input_fingerprint, inputs))
         return judged, pieces
+
+    def _as_recorded(
+        self, record: Current, edges: Mapping[str, Sequence[Edge]]
+    ) -> tuple[Current, Sequence[Edge], Lookup]:
+        id = record.materialization
+        return record, edges.get(id, ()), self.as_read.lookup(id)
 
     def _input_causes(
         self, spec: AssetSpec, record: Current, recorded: tuple[Edge, ...], inputs: tuple[Input, ...], dependencies: str
@@ -159,9 +172,10 @@ class Judge:
         causes += input_causes(
             [edge for edge in recorded if edge.input_asset in both],
             [place for place in inputs if place[0] in both],
-            self.look,
+            self.as_read.lookup(record.materialization),
             lambda asset, partition: self._may_change(spec, (asset, partition)),
             remapped=frozenset(key for key in both if now[key] != then[key]),
+            columns=partial(self.as_read.columns, record.materialization),
         )
         return [*self._unseen_sources(inputs, causes), *causes]
 

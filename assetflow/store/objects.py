@@ -20,6 +20,7 @@ from assetflow.store.flushing import FileSystem, open_file_system
 from assetflow.store.formats import LoadRequest, WriteRequest, format_named, write_value
 from assetflow.store.hashing import version_hex
 from assetflow.store.layout import asset_folder, object_uri
+from assetflow.store.read_log import ReadLog
 from assetflow.store.stored import StoredObject
 from assetflow.store.union import Part, Union, load_parts
 
@@ -89,15 +90,25 @@ class LocalStore:
             python_type=qualified_name(type(value)),
         )
 
-    def load(self, obj: StoredObject, as_type: object = None, *, connection: Any = None, who: str | None = None) -> Any:
+    def load(
+        self,
+        obj: StoredObject,
+        as_type: object = None,
+        *,
+        connection: Any = None,
+        who: str | None = None,
+        reads: ReadLog | None = None,
+    ) -> Any:
         """Read an object back as the type that an annotation asks for; None gives what was written.
 
         `connection` is the DuckDB connection that a relation shall belong to (a fresh one otherwise), `who`
-        how messages name the value. Raises `OutputLostError` when the object is gone or cut, `FormatError` when its
+        how messages name the value; `reads` notes what is read of a lazy frame.
+
+        Raises `OutputLostError` when the object is gone or cut, `FormatError` when its
         format cannot give that type.
         """
         found = format_named(obj.format)
-        request = self._request(obj, as_type, connection, who)
+        request = replace(self._request(obj, as_type, connection, who), reads=reads)
         try:
             return found.load(request)
         except FormatError:
@@ -115,6 +126,7 @@ class LocalStore:
         partition_column: str | None = None,
         connection: Any = None,
         who: str | None = None,
+        reads: ReadLog | None = None,
     ) -> Any:
         """Read the objects of several partitions, given as (partition key, object) in partition order.
 
@@ -124,13 +136,13 @@ class LocalStore:
         also for a single partition, so that an input does not change its shape with the number of partitions.
         """
         parts = [
-            Part(key=key, obj=obj, path=self._whole(obj, who), load=self._loader(obj, connection, who))
+            Part(key=key, obj=obj, path=self._whole(obj, who), load=self._loader(obj, connection, who, reads))
             for key, obj in objs
         ]
         return load_parts(
             parts,
             as_type,
-            Union(who=who or "the input", partition_column=partition_column, connection=connection),
+            Union(who=who or "the input", partition_column=partition_column, connection=connection, reads=reads),
         )
 
     def exists(self, uri: str) -> bool:
@@ -178,8 +190,10 @@ class LocalStore:
                 atomic.flush(path)
             atomic.flush_folders([path.parent for path in paths], root=self.root)
 
-    def _loader(self, obj: StoredObject, connection: Any, who: str | None) -> Callable[[object], Any]:
-        return lambda as_type: self.load(obj, as_type, connection=connection, who=who)
+    def _loader(
+        self, obj: StoredObject, connection: Any, who: str | None, reads: ReadLog | None
+    ) -> Callable[[object], Any]:
+        return lambda as_type: self.load(obj, as_type, connection=connection, who=who, reads=reads)
 
     def _request(self, obj: StoredObject, as_type: object, connection: Any, who: str | None) -> LoadRequest:
         return LoadRequest(

@@ -11,7 +11,8 @@ from assetflow.errors import FormatError
 from assetflow.store.asked import Asked, AskedKind, asked, partition_items
 from assetflow.store.formats import LoadRequest
 from assetflow.store.formats.relations import literal, opened, quoted
-from assetflow.store.formats.tables import load_tables, table_as
+from assetflow.store.formats.tables import load_tables, scan_tables, table_as
+from assetflow.store.read_log import ReadLog
 from assetflow.store.stored import StoredObject
 
 _NULL = "Null"
@@ -29,11 +30,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Union:
-    """How the parts are put together; `who` names the input in messages."""
+    """How the parts are put together; `who` names the input in messages, `reads` notes what is read of lazy frames."""
 
     who: str
     partition_column: str | None = None
     connection: Any = None
+    reads: ReadLog | None = None
 
 
 def load_parts(parts: Sequence[Part], as_type: object, union: Union) -> Any:
@@ -80,7 +82,7 @@ def _union_of_tables(parts: Sequence[Part], wanted: Asked, union: Union) -> Any:
 
     frames = []
     for part in parts:
-        frame = pl.scan_parquet(part.path, glob=False, hive_partitioning=False)
+        frame = scan_tables([part.path], request)
         if union.partition_column is not None:
             frame = frame.with_columns(pl.lit(part.key).alias(union.partition_column))
         frames.append(frame)
@@ -124,6 +126,7 @@ def _request(parts: Sequence[Part], wanted: Asked, union: Union) -> LoadRequest:
         asked=wanted,
         python_type=None,
         connection=union.connection,
+        reads=union.reads,
     )
 
 

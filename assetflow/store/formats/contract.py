@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from assetflow.errors import FormatError, MissingExtraError
 from assetflow.model.keys import show
 from assetflow.store.asked import Asked
+from assetflow.store.read_log import ReadLog
 from assetflow.store.stored import StoredObject
 
 
@@ -41,7 +42,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRequest:
-    """What is loaded as what; `connection` is the DuckDB connection that a relation shall belong to."""
+    """What is loaded as what; `connection` is the DuckDB connection that a relation shall belong to.
+
+    With `reads`, what is read of a lazy frame is noted there.
+    """
 
     path: Path
     who: str
@@ -49,6 +53,7 @@ class LoadRequest:
     asked: Asked
     python_type: str | None = None
     connection: Any = None
+    reads: ReadLog | None = None
 
     def mismatch(self, *works: str) -> FormatError:
         """The error for a type that this format cannot be loaded as; `works` names types that it can."""

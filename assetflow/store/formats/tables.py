@@ -79,14 +79,24 @@ class TableFormat:
 
 def load_tables(paths: list[Path], request: LoadRequest) -> Any:
     """One or more Parquet files of one schema, in the order given, as a table of the type asked for."""
-    import polars as pl
-
     kind = request.asked.kind
     if kind is AskedKind.DUCKDB_RELATION:
         return relations.relation_of(paths, request.connection)
+    return table_as(scan_tables(paths, request), request, index_of=paths[0])
+
+
+def scan_tables(paths: list[Path], request: LoadRequest) -> pl.LazyFrame:
+    """Parquet files of one schema as a lazy frame, whose reads are noted where that is asked for."""
+    import polars as pl
+
+    if request.reads is not None and request.asked.kind is AskedKind.POLARS_LAZY:
+        from assetflow.store.watched_scan import watched_files  # imports polars
+
+        frame = watched_files(paths, request.reads)
+        if frame is not None:
+            return frame
     # names are literal here: no globs, and no columns read out of folder names such as `day=1`
-    frame = pl.scan_parquet(paths, glob=False, hive_partitioning=False)
-    return table_as(frame, request, index_of=paths[0])
+    return pl.scan_parquet(paths, glob=False, hive_partitioning=False)
 
 
 def table_as(frame: pl.LazyFrame, request: LoadRequest, *, index_of: Path | None = None) -> Any:

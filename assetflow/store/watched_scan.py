@@ -1,0 +1,60 @@
+"""A scan of Parquet files that notes which columns polars reads of them, whenever and however a query is carried out.
+
+Polars calls such a scan a dataset: while it optimizes a query it asks the dataset for the scan that stands behind it,
+and says which columns the query needs. What polars does not ask for, no query can read; the scan that it gets is its
+own, so that nothing is slower. This module imports polars, and is imported only where a lazy frame is handed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assetflow.store.read_log import ReadLog
+
+
+class WatchedFiles:
+    """The dataset: files of one schema, in order."""
+
+    def __init__(self, paths: Sequence[Path], log: ReadLog | None) -> None:
+        self._paths = list(paths)
+        self._log = log
+
+    def schema(self) -> pl.Schema:
+        """The columns; polars asks for them before anything that depends on them."""
+        if self._log is not None:
+            self._log.resolved = True
+        return self._scan().collect_schema()
+
+    def to_dataset_scan(self, **asked: Any) -> tuple[pl.LazyFrame, str]:
+        """The scan itself, and a version that never changes, since stored files do not."""
+        if self._log is not None:
+            columns = asked.get("projection")
+            self._log.reads(None if columns is None else [*columns, *(asked.get("filter_columns") or ())])
+        return self._scan(), ""
+
+    def _scan(self) -> pl.LazyFrame:
+        return pl.scan_parquet(self._paths, glob=False, hive_partitioning=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a copy elsewhere is read where nobody sees it
+        if self._log is not None and not self._log.inspecting:
+            self._log.reads(None)
+        return (WatchedFiles, (self._paths, None))
+
+
+def watched_files(paths: Sequence[Path], log: ReadLog) -> pl.LazyFrame | None:
+    """The files as a lazy frame whose reads are noted in `log`; None where this polars cannot do that."""
+    try:
+        from polars._plr import PyLazyFrame
+        from polars._utils.wrap import wrap_ldf
+
+        # what polars' own readers of Delta and Iceberg tables use; it is not public, so it may go
+        frame: pl.LazyFrame = wrap_ldf(PyLazyFrame.new_from_dataset_object(WatchedFiles(paths, log)))
+    except (ImportError, AttributeError):
+        return None
+    log.scans += len(paths)
+    return frame
