@@ -16,7 +16,7 @@ from assetflow.catalog import damage, history, reader, sidecar
 from assetflow.catalog.definitions import digest_of
 from assetflow.catalog.fold import Request, fold
 from assetflow.catalog.lock import held
-from assetflow.catalog.log import SUFFIX, LogWriter, try_own
+from assetflow.catalog.log import SUFFIX, LogReader, LogWriter, is_ownerless, try_own
 from assetflow.catalog.reader import Params, Reader
 from assetflow.catalog.rows import AssetRow, FoldReport, HistoryRow, Lineage, Notice, QueryResult, RunRow, StepRow
 from assetflow.catalog.sidecar import Paths, log_sizes, segment_names
@@ -80,7 +80,7 @@ class Access:
         self._notices.clear()
         return taken
 
-    def recover(self, alive: Callable[[str, int, str], bool], at: str) -> tuple[str, ...]:
+    def recover(self, alive: Callable[[str, int, str], bool | None], at: str) -> tuple[str, ...]:
         """Mark unfinished runs whose owner is dead as interrupted."""
         self._fold_pending()
         unfinished = self.ask(lambda r: r.rows(_UNFINISHED))
@@ -91,8 +91,10 @@ class Access:
         with held(self._paths.lock, timeout=self._lock_timeout):
             for run_id, host, pid, process_started, log in unfinished:
                 path = self._paths.log / f"{log}{SUFFIX}"
-                if alive(host, pid, process_started) or not _ownerless(path):
+                if not is_ownerless(path) or _has_ended(path, run_id):
                     continue
+                if alive(host, pid, process_started) is not False and _is_recent(path, self._paths.lock):
+                    continue  # it may be about to begin, or be seen by another machine only
                 # a log that somebody deleted must not begin again at an offset that was read before
                 target = path if path.exists() else path.with_name(f"recover-{run_id}{SUFFIX}")
                 ended = RunFinished(at=at, run_id=run_id, status=RunStatus.INTERRUPTED.value, counts=counts[run_id])
@@ -274,12 +276,20 @@ def _with_cursor(opened: Reader, question: Callable[[duckdb.DuckDBPyConnection],
         cursor.close()
 
 
-def _ownerless(path: Path) -> bool:
-    """Whether no process writes that log."""
-    if not path.exists():
-        return True
-    fd = try_own(path)
-    if fd is None:
+LEASE = 60.0
+"""Seconds after which a run that nobody here can see is over, when it has not touched its log."""
+
+
+def _is_recent(log: Path, touched: Path) -> bool:
+    """Whether a log was touched within the lease, by the clock of the disk: `touched` was written a moment ago."""
+    try:
+        return touched.stat().st_mtime - log.stat().st_mtime < LEASE
+    except OSError:
         return False
-    os.close(fd)
-    return True
+
+
+def _has_ended(log: Path, run_id: str) -> bool:
+    """Whether the log says that its run has ended, since the catalog was asked."""
+    if not log.exists():
+        return False
+    return any(event["kind"] == "run_finished" and event["run_id"] == run_id for event in LogReader(log))

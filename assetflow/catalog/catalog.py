@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assetflow.catalog import saved, sidecar
+from assetflow.catalog.cancel import CancelRequest
 from assetflow.catalog.claims import Claims
-from assetflow.catalog.log import SUFFIX, LogWriter
+from assetflow.catalog.log import SUFFIX, LogWriter, is_ownerless
 from assetflow.catalog.rows import (
     AssetRow,
     FoldReport,
@@ -62,6 +63,14 @@ class Catalog:
         """The claims of a new run; `news` says that others may have recorded something since it was planned."""
         return Claims(self.root / "live", news=news, timeout=self.lock_timeout)
 
+    def cancel_request(self, run_id: str) -> CancelRequest:
+        """The request to end a run, to make or to look for."""
+        return CancelRequest(self.root / "live", run_id)
+
+    def is_owned(self, name: str) -> bool:
+        """Whether a process holds the log of that name: the kernel knows, whatever the log says."""
+        return not is_ownerless(self._paths.log / f"{name}{SUFFIX}")
+
     def log_sizes(self) -> Mapping[str, int]:
         """The size of each log by name: two answers differ when anybody has recorded something in between."""
         return sidecar.log_sizes(self._paths.log)
@@ -96,10 +105,11 @@ class Catalog:
         """Make `catalog.duckdb` anew from the logs and segments; says what was read and what was damaged."""
         return self._access().fold(None, rebuild=True)
 
-    def recover(self, alive: Callable[[str, int, str], bool], at: str) -> tuple[str, ...]:
+    def recover(self, alive: Callable[[str, int, str], bool | None], at: str) -> tuple[str, ...]:
         """Mark the unfinished runs of dead owners `interrupted` and return their ids, sorted.
 
-        `alive(host, pid, process_started)` tells whether that process still runs; `at` is UTC text.
+        `alive(host, pid, process_started)` tells whether that process still runs (None: nobody here can know); `at` is UTC
+        text.
         """
         if not self._exists():
             return ()

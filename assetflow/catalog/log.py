@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -177,6 +178,12 @@ class LogWriter:
             if os.fstat(fd).st_nlink == 0:
                 raise FileNotFoundError(errno.ENOENT, "the file was deleted while it was written to")
 
+    def beat(self) -> None:
+        """Show those who cannot see this process that it lives: the log's time is the present."""
+        with self._mutex, suppress(OSError):
+            if self._fd is not None:
+                os.utime(self._fd if os.utime in os.supports_fd else self.path)
+
     def close(self) -> None:
         """Give the lock back and close the file; safe to call twice."""
         with self._mutex:
@@ -230,6 +237,17 @@ def cut_torn_tail(path: Path, fd: int) -> int:
         os.ftruncate(fd, reader.end)
         os.fsync(fd)
     return reader.end
+
+
+def is_ownerless(path: Path) -> bool:
+    """Whether no process writes that log."""
+    if not path.exists():
+        return True
+    fd = try_own(path)
+    if fd is None:
+        return False
+    os.close(fd)
+    return True
 
 
 def try_own(path: Path) -> int | None:

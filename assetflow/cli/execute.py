@@ -95,9 +95,16 @@ def _report(session: Session, project: Project, planned: Planned, result: RunRes
         screen.talk(f"\n{screen.talk_style('hint:', 'cyan')} `assetflow resume {result.run_id}` goes on from here")
 
 
+def _signals() -> tuple[signal.Signals, ...]:
+    # `nohup` has SIGHUP ignored, and means it
+    hangup = getattr(signal, "SIGHUP", None)
+    ends = () if hangup is None or signal.getsignal(hangup) is signal.SIG_IGN else (hangup,)
+    return (signal.SIGINT, signal.SIGTERM, *ends)
+
+
 @contextlib.contextmanager
 def interruptible(screen: Screen, display: Display) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) cancels the run, which then ends in order; the second ends the process."""
+    """The first Ctrl-C (or SIGTERM, SIGHUP) cancels the run, which then ends in order; the second ends the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -112,7 +119,7 @@ def interruptible(screen: Screen, display: Display) -> Iterator[None]:
         display.cancel()
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, interrupt) for number in _signals()}
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "init": "Make a project that runs at once.",
         "plan": "Say what would run, and why; write nothing.",
         "materialize": "Bring assets up to date.",
+        "cancel": "End a run that goes on.",
         "resume": "Repeat a run's request; what succeeded is fresh.",
     },
     "Look": {

@@ -21,14 +21,22 @@ class Owner:
 
 def this_process() -> Owner:
     """The identity of the running process."""
-    return Owner(host=socket.gethostname(), pid=os.getpid(), started=_started(os.getpid()) or "")
+    return Owner(host=this_host(), pid=os.getpid(), started=_started(os.getpid()) or "")
 
 
-def is_alive(host: str, pid: int, started: str) -> bool:
-    """Whether the process still runs; one on another host is taken to, since nobody here can know."""
-    if host != socket.gethostname():
-        return True
+def this_host() -> str:
+    """The name of this machine."""
+    return socket.gethostname()
+
+
+def is_alive(host: str, pid: int, started: str) -> bool | None:
+    """Whether the process still runs; None for one of another host or another container, which cannot be seen here."""
+    if host != this_host():
+        return None
     if Path("/proc/self/stat").exists():
+        own = _started(os.getpid()) or ""
+        if started.split(":")[::2] != own.split(":")[::2]:
+            return None  # another boot or another namespace of processes: of a machine of that name, or of a container
         return _started(pid) == started
     if os.name == "nt":
         return _alive_on_windows(pid)
@@ -56,7 +64,15 @@ def _started(pid: int) -> str | None:
     fields = stat.rpartition(")")[2].split()
     if fields[0] == "Z":  # dead, and not yet collected by its parent
         return None
-    return f"{boot[:8]}:{fields[19]}"
+    return f"{boot[:8]}:{fields[19]}:{_namespace()}"
+
+
+def _namespace() -> str:
+    """The namespace in which process numbers are counted: containers have their own."""
+    try:
+        return os.readlink("/proc/self/ns/pid").strip("pid:[]")
+    except OSError:
+        return ""
 
 
 def _alive_on_windows(pid: int) -> bool:

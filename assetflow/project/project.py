@@ -28,6 +28,7 @@ from assetflow.model.keys import show
 from assetflow.model.plan import Plan
 from assetflow.model.record import Current, Partition, Snapshot
 from assetflow.planner.universe import Universe
+from assetflow.project.canceling import cancel_run
 from assetflow.project.diff import diff
 from assetflow.project.dynamic import change_keys, check_name
 from assetflow.project.listing import AssetListing, ProjectFacts, list_assets, overdue_assets
@@ -265,6 +266,10 @@ class Project:
     def recover(self) -> tuple[str, ...]:
         """Mark runs whose process is gone as interrupted; their ids."""
         return self.catalog.recover(is_alive, to_text(self.clock.now()))
+
+    def cancel(self, run_id: str, *, kill: bool = False) -> RunRow:
+        """End a run that goes on, in another process or thread, by asking or by SIGKILL; the run once it has ended."""
+        return cancel_run(self, run_id, kill=kill)
 
     # --- questions -------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from assetflow import __version__
+from assetflow.catalog.log import LogWriter
 from assetflow.define.config_values import SECRET
 from assetflow.define.settings import PREFIX
 from assetflow.errors import CatalogError
@@ -64,30 +65,24 @@ def carry_out(
     planned, observed = _numbered(planned, run_id, to_text(now))
     rows, digest = loaded.asset_rows(planned.configs)
     capture = Capture(output_path(settings.catalog_root, run_id), project.clock, level=settings.log_level, echo=echo)
-    worker = Worker(
-        definitions=loaded.definitions,
-        store=project.store,
-        project=settings.root,
-        clock=project.clock,
-        resources=ResourcePool(loaded.definitions.resources),
-        capture=capture,
-    )
+    request = project.catalog.cancel_request(run_id)
     claims = project.catalog.claims(news=is_overtaken)
     setting = Setting(
         basis=planned.basis,
         definitions=loaded.definitions,
-        worker=worker,
+        worker=_worker(project, capture),
         log=log,
         clock=project.clock,
         config=planned.configs,
         config_shown=_shown_config(project, planned),
         texts=loaded.code_texts,
-        tick=lambda: _fold_beside(project),
+        tick=lambda: _beside(project, log),
         notify=notify,
         first_materialization=len(observed),
         preamble=observed,
         max_partitions=settings.max_partitions,
         claims=claims,
+        is_canceled=request.is_made,
         pools=settings.pools,
         look=lambda: project.snapshot(planned.plan.environment),
         replan=lambda: plan_again(project, planned),
@@ -100,6 +95,7 @@ def carry_out(
         finally:
             log.close()
             claims.close()
+            request.clear()
     report = project.catalog.fold(rows, digest=digest)
     for notice in report.notices:
         notify(notice.message)
@@ -114,6 +110,18 @@ def _needs_processes(project: Project, plan: Plan) -> bool:
     return any(lane_of(computation, project.settings.executor) is Lane.PROCESS for computation in found)
 
 
+def _worker(project: Project, capture: Capture) -> Worker:
+    definitions = project.loaded.definitions
+    return Worker(
+        definitions=definitions,
+        store=project.store,
+        project=project.settings.root,
+        clock=project.clock,
+        resources=ResourcePool(definitions.resources),
+        capture=capture,
+    )
+
+
 def _shown_config(project: Project, planned: Planned) -> dict[str, dict[str, Any]]:
     return {
         asset: dict(planned.configs[computation.name].shown)
@@ -122,8 +130,9 @@ def _shown_config(project: Project, planned: Planned) -> dict[str, dict[str, Any
     }
 
 
-def _fold_beside(project: Project) -> None:
-    """Fold while the run goes on; a fold that fails is left to the end, where its error belongs to somebody."""
+def _beside(project: Project, log: LogWriter) -> None:
+    """Show that the run lives, and fold; a fold that fails is left to the end, where its error belongs to somebody."""
+    log.beat()
     try:
         project.catalog.fold_if_due(time.monotonic())
     except CatalogError:

@@ -28,7 +28,7 @@ def command(session: Session, run_id: str, fail_fast: bool, workers: int | None)
     with session.project() as project:
         row = find_run(project, run_id)
     if row.status == RunStatus.RUNNING:
-        raise UsageError(f"run {row.run_id} is still running", hint="end it first, in its own terminal with Ctrl-C")
+        raise UsageError(f"run {row.run_id} is still running", hint=f"`assetflow cancel {row.run_id}` ends it")
     settings = session.settings(environment=row.environment)
     way = RunWay(workers=workers, fail_fast=fail_fast, parent_run=row.run_id)
     with session.project(settings) as project:
