@@ -10,6 +10,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "plan": "Say what would run, and why; write nothing.",
         "materialize": "Bring assets up to date.",
         "cancel": "End a run that goes on.",
+        "accept": "Record that changed code makes the same data.",
         "resume": "Repeat a run's request; what succeeded is fresh.",
     },
     "Look": {

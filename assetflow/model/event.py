@@ -159,13 +159,15 @@ class StepFinished(Event):
 MATERIALIZATION = (
     "id", "data_version", "code_version", "config", "config_version", "input_fingerprint", "dependencies", "inputs",
     "uri", "format", "rows", "bytes", "schema", "column_versions", "payload", "metadata", "packages", "reads",
+    "made_at",
 )  # fmt: skip
 """Fields of `StepFinished.materialization`.
 
 `inputs` is a list of [asset, partition, materialization, data_version] (see `model.record.Edge`), `dependencies` the
 declared upstreams as `planner.dependencies` writes them, `config` the object of values (secrets masked),
 `config_version` their fingerprints by name, `payload` the stored object, `schema` a list of [name, type],
-`reads` what was read of an upstream where that was not everything (see `model.reads.Read`).
+`reads` what was read of an upstream where that was not everything (see `model.reads.Read`),
+`made_at` when the value was made, where that was before this record of it.
 """
 
 

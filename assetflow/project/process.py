@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import secrets
 import socket
@@ -47,6 +48,14 @@ def is_alive(host: str, pid: int, started: str) -> bool | None:
     except PermissionError:
         return True
     return True
+
+
+def user_name() -> str:
+    """The name of the user whose process this is, `unknown` where the system has none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 def new_run_id(now: datetime) -> str:

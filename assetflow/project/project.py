@@ -28,6 +28,7 @@ from assetflow.model.keys import show
 from assetflow.model.plan import Plan
 from assetflow.model.record import Current, Partition, Snapshot
 from assetflow.planner.universe import Universe
+from assetflow.project.accept import accept
 from assetflow.project.canceling import cancel_run
 from assetflow.project.diff import diff
 from assetflow.project.dynamic import change_keys, check_name
@@ -65,6 +66,7 @@ class Project:
     load = _Load()
     diff = diff
     rollback = rollback
+    accept = accept
 
     def __init__(
         self,

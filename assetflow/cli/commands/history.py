@@ -12,6 +12,7 @@ from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.words import duration, moment, short, size
+from assetflow.project.accept import ACCEPTED
 
 
 @click.command("history", cls=Command, short_help=COMMANDS["history"])
@@ -55,5 +56,10 @@ def _row(row: HistoryRow, zone: str) -> list[Cell]:
         "" if row.bytes is None else size(row.bytes),
         duration(row.seconds),
         short(row.data_version),
-        (row.materialization, "dim"),
+        (row.materialization + _accepted(row), "dim"),
     ]
+
+
+def _accepted(row: HistoryRow) -> str:
+    note = row.metadata.get(ACCEPTED)
+    return f"  accepted: {note['reason']}" if isinstance(note, dict) and "reason" in note else ""

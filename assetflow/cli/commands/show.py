@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -18,6 +19,7 @@ from assetflow.cli.values import plain, result_text
 from assetflow.cli.words import amount, duration, freshness_words, moment, partitions_text, size
 from assetflow.model.keys import show
 from assetflow.model.plan import Verdict
+from assetflow.project.accept import ACCEPTED
 from assetflow.project.details import PREVIEW_CHARACTERS, AssetDetails, asset_details
 
 
@@ -121,4 +123,10 @@ def _published(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
     if details.path is not None:
         yield [("stored at", "dim"), details.path]
     for name, value in row.metadata.items():
-        yield [(name, "dim"), str(value)]
+        yield [(name, "dim"), accepted_words(value) if name == ACCEPTED and isinstance(value, dict) else str(value)]
+
+
+def accepted_words(note: dict[str, Any]) -> str:
+    """Who accepted a change of code, why, and what had changed."""
+    changed = ", ".join(f"`{name}`" for name in note.get("components") or ())
+    return f"{note.get('reason')} (by {note.get('by')}{f'; changed: {changed}' if changed else ''})"
