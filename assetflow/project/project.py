@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from assetflow.catalog.catalog import Catalog
 from assetflow.catalog.rows import FoldReport, HistoryRow, Lineage, QueryResult, RunRow, StepRow
@@ -33,6 +33,7 @@ from assetflow.project.canceling import cancel_run
 from assetflow.project.diff import diff
 from assetflow.project.dynamic import change_keys, check_name
 from assetflow.project.listing import AssetListing, ProjectFacts, list_assets, overdue_assets
+from assetflow.project.load_word import Load
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project, module_space
 from assetflow.project.planning import Planned, plan_request
 from assetflow.project.process import is_alive
@@ -45,17 +46,6 @@ from assetflow.project.versions import rollback
 from assetflow.store import LocalStore
 
 
-class _Load:
-    """`Project.load(path)` makes a project; `project.load(asset)` reads a value. One word, both as documented."""
-
-    @overload
-    def __get__(self, instance: None, owner: type[Project]) -> Callable[..., Project]: ...
-    @overload
-    def __get__(self, instance: Project, owner: type[Project]) -> Callable[..., Any]: ...
-    def __get__(self, instance: Project | None, owner: type[Project]) -> Callable[..., Any]:
-        return owner.at if instance is None else instance.value
-
-
 class Project:
     """A project: its definitions, its catalog and its store.
 
@@ -63,7 +53,7 @@ class Project:
     a context manager; closing twice is fine.
     """
 
-    load = _Load()
+    load = Load()
     diff = diff
     rollback = rollback
     accept = accept
