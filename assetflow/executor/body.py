@@ -176,8 +176,9 @@ class Worker:
         if item.several:
             objects = [(part.partition or "", StoredObject.from_json(part.payload or {})) for part in item.items]
             return self.store.load_many(
-                objects, wanted, partition_column=item.partition_column, connection=connection, reads=log
-            )
+                objects, wanted, partition_column=item.partition_column, connection=connection, reads=log,
+                example=None if item.example is None else StoredObject.from_json(item.example),
+            )  # fmt: skip
         (part,) = item.items
         return self.store.load(StoredObject.from_json(part.payload or {}), wanted, connection=connection, reads=log)
 

@@ -26,7 +26,10 @@ class InputItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputCall:
-    """What one parameter is loaded from; `several` says that the upstream partitions are many by declaration."""
+    """What one parameter is loaded from; `several` says that the upstream partitions are many by declaration.
+
+    Where there are many and at the moment none, `example` is a stored object of another time, for its columns.
+    """
 
     param: str
     upstream: str
@@ -34,6 +37,7 @@ class InputCall:
     several: bool = False
     columns: tuple[str, ...] | None = None
     partition_column: str | None = None
+    example: Json | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

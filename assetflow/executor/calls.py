@@ -293,7 +293,17 @@ class State:
             several=several,
             columns=edge.columns,
             partition_column=edge.partition_column,
+            example=self._example(edge.upstream) if several and not keys else None,
         )
+
+    def _example(self, upstream: str) -> Json | None:
+        """What was made last of an upstream that has no partitions at the moment."""
+        if self.universe.graph.specs[upstream].is_source:
+            return None
+        records = self.basis.snapshot.current.get(upstream, {}).values()
+        newest = max(records, key=lambda record: record.order, default=None)
+        found: Json | None = None if newest is None or not self.holds(newest) else json.loads(newest.payload)
+        return found
 
     def _item(self, upstream: str, partition: Partition) -> InputItem:
         made = self.produced.get((upstream, partition))

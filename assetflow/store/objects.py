@@ -127,6 +127,7 @@ class LocalStore:
         connection: Any = None,
         who: str | None = None,
         reads: ReadLog | None = None,
+        example: StoredObject | None = None,
     ) -> Any:
         """Read the objects of several partitions, given as (partition key, object) in partition order.
 
@@ -134,15 +135,23 @@ class LocalStore:
         `partition_column` when that is named; `dict[str, T]` receives one value per key, `list[T]` the values
         in order; None gives the union of tables, and a dictionary of anything else. Other types are refused
         also for a single partition, so that an input does not change its shape with the number of partitions.
+        A frame of no partitions has the columns of the `example`, without its rows.
         """
-        parts = [
-            Part(key=key, obj=obj, path=self._whole(obj, who), load=self._loader(obj, connection, who, reads))
-            for key, obj in objs
-        ]
+
+        def part(key: str, obj: StoredObject) -> Part:
+            return Part(key=key, obj=obj, path=self._whole(obj, who), load=self._loader(obj, connection, who, reads))
+
+        parts = [part(key, obj) for key, obj in objs]
         return load_parts(
             parts,
             as_type,
-            Union(who=who or "the input", partition_column=partition_column, connection=connection, reads=reads),
+            Union(
+                who=who or "the input",
+                partition_column=partition_column,
+                connection=connection,
+                reads=reads,
+                example=None if example is None else part("", example),
+            ),
         )
 
     def exists(self, uri: str) -> bool:

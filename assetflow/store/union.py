@@ -30,12 +30,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Union:
-    """How the parts are put together; `who` names the input in messages, `reads` notes what is read of lazy frames."""
+    """How the parts are put together; `who` names the input in messages.
+
+    `reads` notes what is read of lazy frames, `example` has the columns where there is no part.
+    """
 
     who: str
     partition_column: str | None = None
     connection: Any = None
     reads: ReadLog | None = None
+    example: Part | None = None
 
 
 def load_parts(parts: Sequence[Part], as_type: object, union: Union) -> Any:
@@ -57,15 +61,35 @@ def load_parts(parts: Sequence[Part], as_type: object, union: Union) -> Any:
             hint=f"annotate it as `dict[str, {wanted.text}]` or `list[{wanted.text}]`, or a frame type",
             asked=wanted.text,
         )
+    if not parts and union.example is not None:
+        return _empty(union.example, wanted, union)
     if not parts:
         raise FormatError(
-            f"{union.who} has no partitions, so there is no schema for an empty `{wanted.text}`",
+            f"{union.who} has no partitions, and none that ever was is kept, so nobody knows the columns of an empty "
+            f"`{wanted.text}`",
             hint=f"annotate the input as `dict[str, {wanted.text}]`, which may be empty",
             asked=wanted.text,
         )
     if not tables:
         return _union_of_others(parts, wanted, union)
     return _union_of_tables(parts, wanted, union)
+
+
+def _empty(example: Part, wanted: Asked, union: Union) -> Any:
+    """No rows, with the columns of an example."""
+    parts = [example]
+    if wanted.kind is AskedKind.DUCKDB_RELATION and example.obj.format == "parquet":
+        _check_partition_column(parts, union)
+        return _relation(parts, union).limit(0)
+    # imported here: polars is heavy, and not every project has partitioned tables
+    import polars as pl
+
+    if example.obj.format == "parquet":
+        _check_partition_column(parts, union)
+    frame = example.load(pl.LazyFrame).head(0)
+    if union.partition_column is not None:
+        frame = frame.with_columns(pl.lit("").alias(union.partition_column))
+    return table_as(frame, _request(parts, wanted, union), index_of=example.path)
 
 
 def _union_of_tables(parts: Sequence[Part], wanted: Asked, union: Union) -> Any:
