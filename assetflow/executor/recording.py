@@ -124,20 +124,31 @@ class Recorder:
             )
         return events
 
-    def attempt(self, task: Task, outcome: Outcome, at: str) -> Event:
-        """One attempt that failed, or the last of several."""
-        return AttemptFinished(
-            at=at,
-            run_id=self.run_id,
-            step=task.first_step,
-            asset=task.asset,
-            partition=task.partition,
-            attempt=outcome.call.attempt,
-            status=str(outcome.status),
-            started_at=outcome.started_at,
-            seconds=outcome.seconds,
-            error=None if outcome.failure is None else outcome.failure.to_json(),
-        )
+    def attempts(self, task: Task, outcome: Outcome, at: str) -> list[Event]:
+        """One attempt that failed, or the last of several: an event for every asset partition that it was to make.
+
+        The partitions of a batch share its time, and only the first has the traceback.
+        """
+        numbers = {place: number for number, place in task.steps()}
+        shared = outcome.shared_out()
+        error = None if outcome.failure is None else outcome.failure.to_json()
+        events: list[Event] = []
+        for asset, partition in outcome.call.places:
+            events.append(
+                AttemptFinished(
+                    at=at,
+                    run_id=self.run_id,
+                    step=numbers[asset, partition],
+                    asset=asset,
+                    partition=partition,
+                    attempt=outcome.call.attempt,
+                    status=str(outcome.status),
+                    started_at=outcome.started_at,
+                    seconds=shared.seconds,
+                    error=error if error is None or not events else {**error, "traceback": ""},
+                )
+            )
+        return events
 
 
 def step_finished(

@@ -219,7 +219,7 @@ class Wave:
         events: list[Event] = self.ledger.recorder.emitted(task, outcome, at)
         events += self.ledger.partitions_changed(task, outcome)
         if outcome.call.attempt > 1:
-            events.append(self.ledger.recorder.attempt(task, outcome, at))
+            events += self.ledger.recorder.attempts(task, outcome, at)
         outcome = outcome.shared_out()
         uris: list[str] = []
         good = StepStatus.UNCHANGED
@@ -271,7 +271,7 @@ class Wave:
         assert failure is not None
         if policy is not None and outcome.again:
             at, recorder = self.ledger.now(), self.ledger.recorder
-            self.ledger.record((*recorder.emitted(task, outcome, at), recorder.attempt(task, outcome, at)))
+            self.ledger.record((*recorder.emitted(task, outcome, at), *recorder.attempts(task, outcome, at)))
             self.queue.retry(task.number)
             self.gate.pause(task.number)
             due = time.monotonic() + policy.wait(outcome.call.attempt, self._rng)
@@ -284,7 +284,7 @@ class Wave:
         if outcome is not None:
             at = self.ledger.now()
             events += self.ledger.recorder.emitted(task, outcome, at)
-            events.append(self.ledger.recorder.attempt(task, outcome.failed_with(failure), at))
+            events += self.ledger.recorder.attempts(task, outcome.failed_with(failure), at)
         events += self._all(
             task, StepStatus.FAILED, error=failure.text, traceback=failure.traceback or None, failure=failure.to_json()
         )

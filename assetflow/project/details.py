@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assetflow.catalog.rows import HistoryRow, QueryResult
+from assetflow.errors import PartitionError
 from assetflow.model.asset import AssetSpec
 from assetflow.model.plan import AssetVerdict
 from assetflow.model.record import Observation, Partition
@@ -30,6 +31,7 @@ class AssetDetails:
 
     `verdict` is None for a source, which has `observations` instead; `current` is the latest publication; of its
     value `rows` hold the first few where it is a table, `text` the beginning where it reads as text, `path` the place.
+    `is_outside` marks a partition that is kept, though the definition does not have it.
     """
 
     spec: AssetSpec
@@ -44,6 +46,7 @@ class AssetDetails:
     rows: QueryResult | None
     text: str | None
     path: str | None
+    is_outside: bool = False
 
     def to_json(self) -> dict[str, Any]:
         current = None
@@ -58,6 +61,7 @@ class AssetDetails:
         return {
             **self.listing.to_json(),
             "partition": self.partition,
+            "outside_definition": self.is_outside,
             "downstreams": list(self.downstream),
             "definition": None if self.spec.partitions is None else self.spec.partitions.describe(),
             "causes": [] if self.verdict is None else [c.to_json() for g in self.verdict.groups for c in g.causes],
@@ -83,9 +87,8 @@ def asset_details(project: Project, asset: str, partition: Partition = None) -> 
     """The details of an asset, or of one partition; errors with the nearest name for what does not exist."""
     graph = project.graph
     check_assets(graph, [asset])
-    if partition is not None:
-        project.universe().check_partition(asset, partition)
-    narrowed = () if partition is None else (partition,)
+    is_outside = partition is not None and _is_outside(project, asset, partition)
+    narrowed = () if partition is None or is_outside else (partition,)
     planned = plan_request(project, Ask(selection=(f'"{asset}"',), partitions=narrowed), None)
     spec = graph.specs[asset]
     history = project.catalog.history(asset, partition)
@@ -97,7 +100,7 @@ def asset_details(project: Project, asset: str, partition: Partition = None) -> 
         partition=partition,
         listing=list_assets(graph, planned, [asset])[0],
         downstream=graph.downstream(asset),
-        verdict=planned.plan.verdicts.get(asset),
+        verdict=None if is_outside else planned.plan.verdicts.get(asset),
         observations=_observations(planned, asset, partition),
         current=current,
         history=tuple(history[:_HISTORY]),
@@ -105,7 +108,19 @@ def asset_details(project: Project, asset: str, partition: Partition = None) -> 
         rows=rows,
         text=text,
         path=path,
+        is_outside=is_outside,
     )
+
+
+def _is_outside(project: Project, asset: str, partition: str) -> bool:
+    """Whether the definition lacks a partition of which something is kept; its error when nothing is."""
+    try:
+        project.universe().check_partition(asset, partition)
+    except PartitionError:
+        if partition not in project.snapshot().current.get(asset, {}):
+            raise
+        return True
+    return False
 
 
 def _observations(planned: Planned, asset: str, partition: Partition) -> tuple[Observation, ...]:

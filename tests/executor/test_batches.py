@@ -716,3 +716,23 @@ def test_batches_publish_what_single_partitions_do(
         assert {key: p.load("after", partition=key) for key in good} == {
             key: p.load("one", partition=key) for key in good
         }
+
+
+def test_each_try_of_a_batch_is_a_row_for_each_of_its_partitions(tmp_path: Path) -> None:
+    @af.asset(partitions=LETTERS, batch=3, retry=af.RetryPolicy(max_retries=1))
+    def numbers(context: af.Context) -> dict[str, int]:
+        if context.attempt == 1 or "d" in context.partitions:
+            raise OSError("not now")
+        return dict.fromkeys(context.partitions, 1)
+
+    p = project(tmp_path, numbers)
+    p.materialize()
+    rows = p.query(
+        "select attempt, status, string_agg(partition, '' order by partition) as keys, count(distinct step) as steps, "
+        "count(distinct seconds) as shares, count(nullif(traceback, '')) as traces from attempts group by all order by all"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (1, "failed", "abcdef", 6, 2, 2),
+        (2, "failed", "def", 3, 1, 1),
+        (2, "materialized", "abc", 3, 1, 0),
+    ]

@@ -51,7 +51,7 @@ def _facts(run: PastRun, zone: str) -> list[list[Cell]]:
         [("status", "dim"), (row.status, STATUS_STYLES.get(row.status, ""))],
         [("asked for", "dim"), " ".join([" ".join(row.selection) or "everything", options]).strip()],
         [("started", "dim"), moment(row.started_at, zone) + (f", took {took(row)}" if row.finished_at else "")],
-        [("steps", "dim"), f"{counted(run.counts)}, of {row.steps:,} planned"],
+        [("steps", "dim"), f"{counted(run.counts)}, {_planned(run)}"],
         [("by", "dim"), f"process {row.pid} on {row.host}, assetflow {row.version}, environment {row.environment}"],
     ]
     if row.parent_run:
@@ -59,6 +59,14 @@ def _facts(run: PastRun, zone: str) -> list[list[Cell]]:
     if row.error:
         facts.append([("error", "dim"), (row.error, "red")])
     return facts
+
+
+def _planned(run: PastRun) -> str:
+    """How many steps were planned; partitions that came during the run are steps that were not."""
+    came = sum(count for name, count in run.counts.items() if name != "fresh") - run.row.steps
+    if came <= 0:
+        return f"of {run.row.steps:,} planned"
+    return f"of {run.row.steps:,} planned and {came:,} for partitions that came during the run"
 
 
 def _steps(run: PastRun, *, each: bool) -> list[list[Cell]]:

@@ -42,7 +42,7 @@ def command(session: Session, asset: str, environment: str | None) -> None:
 
 def _parts(screen: Screen, details: AssetDetails, zone: str) -> Iterator[str]:
     spec = details.spec
-    verdict = verdict_cell(details.listing)
+    verdict = ("outside the definition", "yellow") if details.is_outside else verdict_cell(details.listing)
     title = screen.style(show(spec.key, details.partition), "bold")
     yield f"{title}  {screen.style(*verdict) if isinstance(verdict, tuple) else verdict}"
     yield spec.description.strip()
@@ -96,6 +96,9 @@ def _declared(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
 
 
 def _causes(details: AssetDetails) -> Iterator[list[Cell]]:
+    if details.is_outside:
+        yield [("kept", "dim"), "its definition does not have this partition: nothing reads or rebuilds it"]
+        return
     if details.verdict is None:
         for seen in details.observations[:1] if details.partition is None else details.observations:
             yield [("observed", "dim"), seen.error or seen.data_version]
