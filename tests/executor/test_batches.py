@@ -729,7 +729,8 @@ def test_each_try_of_a_batch_is_a_row_for_each_of_its_partitions(tmp_path: Path)
     p.materialize()
     rows = p.query(
         "select attempt, status, string_agg(partition, '' order by partition) as keys, count(distinct step) as steps, "
-        "count(distinct seconds) as shares, count(nullif(traceback, '')) as traces from attempts group by all order by all"
+        "count(distinct seconds) as shares, count(nullif(traceback, '')) as traces "
+        "from attempts group by all order by all"
     )
     assert [tuple(row.values()) for row in rows] == [
         (1, "failed", "abcdef", 6, 2, 2),

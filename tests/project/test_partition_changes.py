@@ -137,6 +137,46 @@ def test_what_is_kept_is_read_by_its_key(tmp_path: Path) -> None:
     assert [row.partition for row in p.history("a", "x")] == ["x"]
 
 
+PARTS = """
+import assetflow as af
+
+@af.asset(partitions=af.StaticPartitions({keys}))
+def a(context: af.Context) -> str:
+    return context.partition
+"""
+
+
+def test_what_is_kept_is_shown_and_marked(tmp_path: Path) -> None:
+    write(tmp_path, {"assets/a.py": PARTS.format(keys=["x", "y"])})
+    assert assetflow("materialize", at=tmp_path).code == 0
+    write(tmp_path, {"assets/a.py": PARTS.format(keys=["y"])})
+    shown = assetflow("show", "a@x", at=tmp_path)
+    assert (shown.code, shown.err) == (0, "")
+    assert "a@x  outside the definition" in shown.out
+    document = assetflow("show", "a@x", "--json", at=tmp_path).json
+    assert (document["outside_definition"], document["current"]["partition"], document["causes"]) == (True, "x", [])
+    assert not assetflow("show", "a@y", "--json", at=tmp_path).json["outside_definition"]
+    assert "'w' is not a partition of static (y)" in assetflow("show", "a@w", at=tmp_path).err
+
+
+def test_a_run_says_how_many_steps_came_on_the_way(tmp_path: Path) -> None:
+    text = """
+import assetflow as af
+
+@af.asset(adds_partitions=["files"])
+def listing(context: af.Context) -> int:
+    context.set_partitions("files", ["x", "y"])
+    return 1
+
+@af.asset(partitions=af.DynamicPartitions("files"))
+def parsed(context: af.Context) -> str:
+    return context.partition
+"""
+    write(tmp_path, {"assets/a.py": text})
+    run = assetflow("materialize", "--json", at=tmp_path).json["run_id"]
+    assert "3 materialized, of 1 planned and 2 for partitions that came" in assetflow("run", run, at=tmp_path).out
+
+
 def test_one_more_dimension_in_the_middle_of_a_graph(tmp_path: Path) -> None:
     def chain(partitions: Any) -> af.Project:
         @af.asset(partitions=partitions)
