@@ -22,6 +22,7 @@ from xxhash import xxh3_64_intdigest
 from assetflow.catalog.disk import writing
 from assetflow.catalog.lock import held
 from assetflow.catalog.range_lock import RangeLocks, open_locks
+from assetflow.faults import fault
 
 _RECORD = struct.Struct("<QQ")
 _WITHIN = 30
@@ -107,6 +108,7 @@ class Claims:
                     return False
                 self._count[key] += 1
                 taken.append(key)
+            fault("claims.take")
             self._write(key.start for key in keys)
             self._read()
             return True
@@ -119,6 +121,7 @@ class Claims:
             keys = tuple(keys)
             # in this order: whoever finds the claim free finds the line as well
             self._write((key.start for key in keys), dropped=1)
+            fault("claims.drop")
             self._give_back(keys)
 
     def has_news(self, keys: Iterable[Key]) -> bool:

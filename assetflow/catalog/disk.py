@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assetflow.errors import CatalogUnwritableError
+from assetflow.faults import fault
 
 _HINTS = {
     errno.ENOSPC: "free some space on that disk; nothing recorded was lost, run the command again",
@@ -84,6 +85,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = False) -> None:
             temporary.write_bytes(data)
             if durable:
                 sync_file(temporary)
+            fault("note.write")
             replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ from assetflow.catalog.schema import Connection
 from assetflow.catalog.sidecar import Paths, Sidecar
 from assetflow.catalog.stage import Line
 from assetflow.errors import CatalogDamagedError, CatalogUnwritableError, CatalogVersionError
+from assetflow.faults import fault
 
 PACK_ABOVE = 64
 """Ended logs are packed into a segment when there are more than this."""
@@ -142,6 +143,7 @@ def _open(paths: Paths, *, fresh: bool) -> Connection:
         paths.root.mkdir(parents=True, exist_ok=True)
         if not fresh:
             copy_file(paths.database, paths.scratch)
+        fault("fold.copy")
     try:
         con = duckdb.connect(str(paths.scratch))
     except duckdb.Error as error:
@@ -269,6 +271,7 @@ def _take(work: _Work, chunk: list[Line], paths: Paths) -> None:
         work.settings["tables"] = "yes"
     if "tables" in work.settings and ("step_finished" in found or "pointer_moved" in found):
         work.touched |= tables.touched(work.con)
+    fault("fold.insert")
     work.con.execute("commit")
     work.events += len(chunk)
     work.unknown.update({kind: count for kind, count in found.items() if kind not in inserts.STATEMENTS})
@@ -327,7 +330,9 @@ def _publish(work: _Work, paths: Paths) -> FoldReport:
                 sync_file(paths.scratch)
                 # a log of changes left by somebody who opened the old file for writing is not for the new one
                 paths.database.with_name(f"{paths.database.name}.wal").unlink(missing_ok=True)
+                fault("fold.rename")
                 replaced = replace(paths.scratch, paths.database)
+                fault("fold.renamed")
                 sync_folder(paths.root)
     except BaseException:
         if work.packed is not None:
@@ -380,9 +385,8 @@ def _note(work: _Work, paths: Paths) -> None:
 
 def _full_disk(paths: Paths, error: duckdb.Error) -> CatalogUnwritableError | None:
     """The error for the user when DuckDB could not write; None when it is about something else."""
-    text = str(error)
     for code, name in ((28, "No space left on device"), (122, "Disk quota exceeded"), (30, "Read-only file system")):
-        if name in text:
+        if name in str(error):
             return unwritable(paths.root, OSError(code, name))
     return None
 

@@ -20,6 +20,7 @@ from zlib import crc32
 from assetflow.catalog.disk import set_aside, sync_folder, unwritable, writing
 from assetflow.catalog.lock import try_lock
 from assetflow.errors import CatalogLockedError, InternalError
+from assetflow.faults import fault
 from assetflow.model.event import Event, Json
 
 SUFFIX = ".jsonl"
@@ -153,6 +154,7 @@ class LogWriter:
                 if self._torn:
                     os.ftruncate(fd, self._size)
                     self._torn = False
+                fault("log.append")
                 while written < len(data):
                     written += os.write(fd, memoryview(data)[written:])
                 self._size += len(data)
@@ -174,7 +176,9 @@ class LogWriter:
         """Flush what was appended to the disk; CatalogUnwritableError too when somebody has deleted the log."""
         with self._mutex, writing(self.path):
             fd = self._open_fd()
+            fault("log.sync")
             os.fsync(fd)
+            fault("log.synced")
             if os.fstat(fd).st_nlink == 0:
                 raise FileNotFoundError(errno.ENOENT, "the file was deleted while it was written to")
 

@@ -19,6 +19,7 @@ from assetflow.catalog.log import SUFFIX, LogReader, try_own, verified
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.sidecar import Paths, log_sizes, segment_names
 from assetflow.catalog.tables import literal
+from assetflow.faults import fault
 
 _FETCH = 10_000
 _SEPARATOR = "\x01"
@@ -65,13 +66,16 @@ class Packed:
 
     def drop(self, paths: Paths) -> None:
         """Unlink the logs, once the catalog that knows the segment is in place, and let go of them."""
-        for name, fd in self.logs:
-            if os.name == "nt":  # an open file cannot be unlinked there
-                os.close(fd)
+        if os.name == "nt":  # an open file cannot be unlinked there
+            self.release()
+        try:
             with writing(paths.log):
-                (paths.log / f"{name}{SUFFIX}").unlink(missing_ok=True)
+                for name, _fd in self.logs:
+                    fault("segment.drop")
+                    (paths.log / f"{name}{SUFFIX}").unlink(missing_ok=True)
+        finally:
             if os.name != "nt":
-                os.close(fd)
+                self.release()
 
     def release(self) -> None:
         """Let go of the logs without unlinking them."""
@@ -115,6 +119,7 @@ def _write(con: Connection, paths: Paths, packed: Packed) -> None:
     )
     with writing(target):
         sync_file(temporary)
+        fault("segment.rename")
         replace(temporary, target)
         sync_folder(paths.segments)
 

@@ -18,7 +18,7 @@ from typing import Any
 from assetflow.errors import ProjectNotFoundError, SettingsError, did_you_mean
 
 PREFIX = "ASSETFLOW_"
-_RESERVED = frozenset({"PROJECT", "DEBUG", "COLOR", "WIDTH"})
+_RESERVED = frozenset({"PROJECT", "DEBUG", "COLOR", "WIDTH", "FAULT"})
 """Variables of the command line and the tests that are no project setting."""
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})

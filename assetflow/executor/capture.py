@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from assetflow.faults import fault
 from assetflow.model.clock import Clock, to_text
 from assetflow.model.record import Partition
 
@@ -94,6 +95,7 @@ class Capture:
                 if self._fd is None:
                     self._path.parent.mkdir(parents=True, exist_ok=True)
                     self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                fault("output.write")
                 os.write(self._fd, data)
         if self._echo is not None:
             self._echo(line)

@@ -19,6 +19,7 @@ from xxhash import xxh3_128_hexdigest
 
 from assetflow import __version__
 from assetflow.define.settings import PREFIX
+from assetflow.faults import fault
 
 FORMAT = 4
 MARGIN_NS = 20_000_000
@@ -135,6 +136,7 @@ def write_stamp(
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        fault("stamp.write")
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps({"format": FORMAT, "stamp": stamp}))
         temporary.replace(path)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from assetflow.errors import StoreError
+from assetflow.faults import fault
 
 _PREFIX = ".tmp-"
 
@@ -69,9 +70,11 @@ def put_in_place(temporary: Path, final: Path, *, root: Path, durable: bool) -> 
         _make_read_only(temporary)
         if durable:
             flush(temporary)
+        fault("store.write")
         if there is not None and final.is_dir():
             remove(final)  # a folder cannot be renamed over a folder that holds files
         os.replace(temporary, final)
+        fault("store.rename")
     if durable:
         flush_folders([final.parent], root=root)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assetflow.errors import FormatError, OutputLostError
+from assetflow.faults import fault
 from assetflow.model.keys import show
 from assetflow.model.record import Current
 from assetflow.store import atomic
@@ -193,6 +194,7 @@ class LocalStore:
         """Flush objects written with `durable=False`, and the folders that name them, to the disk."""
         paths = [self.path(uri) for uri in uris]
         with atomic.disk_errors(self.root, what=f"{len(paths)} objects"):
+            fault("store.sync")
             if self._file_system is not None and self._file_system.flush(paths):
                 return
             for path in paths:
