@@ -44,6 +44,7 @@ class Settings:
     pools: Mapping[str, int] = field(default_factory=dict)
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     freshness: Mapping[str, Any] = field(default_factory=dict)
+    openlineage: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -78,6 +79,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "pools": "steps that run at once over all runs of the project, by the pool that assets name with pool=",
     "config": "config values per asset, under [tool.assetflow.config.ASSET]",
     "freshness": "freshness policies that assets inherit, by selection",
+    "openlineage": "where runs are told in OpenLineage's words: transport, url, path, namespace, api_key, timeout",
 }
 
 
@@ -188,7 +190,8 @@ def _parse(name: str, value: Any, *, where: str) -> Any:
     try:
         return _PARSERS[name](value)
     except (ValueError, TypeError) as error:
-        raise SettingsError(f"{where}: setting `{name}` = {value!r}: {error}", setting=name) from error
+        shown = "" if name == "openlineage" else f" = {value!r}"  # it may hold a key
+        raise SettingsError(f"{where}: setting `{name}`{shown}: {error}", setting=name) from error
 
 
 def _text(value: Any) -> str:
@@ -271,6 +274,42 @@ def _sizes(value: Any) -> Mapping[str, int]:
     return sizes
 
 
+_TRANSPORTS = {"http": "url", "file": "path", "console": None}
+"""How OpenLineage events travel, and what each way has to be told."""
+_OPENLINEAGE = ("transport", "url", "path", "namespace", "api_key", "timeout")
+
+
+def _openlineage(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a table, for example with url = …")
+    found = {str(name): str(each) for name, each in value.items() if each not in (None, "")}
+    for name in found:
+        if name not in _OPENLINEAGE:
+            hint = did_you_mean(name, _OPENLINEAGE)
+            raise ValueError(f"has no field `{name}`, {hint or 'fields are ' + ', '.join(_OPENLINEAGE)}")
+    if found and "transport" not in found:
+        guess = "http" if "url" in found else "file" if "path" in found else None
+        found |= {} if guess is None else {"transport": guess}
+    kind = found.get("transport")
+    if kind is not None and kind not in _TRANSPORTS:
+        raise ValueError(f"transport must be one of {', '.join(_TRANSPORTS)}")
+    needed = _TRANSPORTS.get(kind or "")
+    if needed is not None and needed not in found:
+        raise ValueError(f"transport `{kind}` needs {needed} = …")
+    if "url" in found and not found["url"].startswith(("http://", "https://")):
+        raise ValueError(f"url {found['url']!r} must begin with http:// or https://")
+    if "timeout" in found and not _is_positive(found["timeout"]):
+        raise ValueError("timeout must be a number of seconds above 0")
+    return found
+
+
+def _is_positive(text: str) -> bool:
+    try:
+        return 0 < float(text) < float("inf")
+    except ValueError:
+        return False
+
+
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "assets": _texts,
     "catalog": _text,
@@ -284,6 +323,7 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "pools": _sizes,
     "config": _tables,
     "freshness": _policies,
+    "openlineage": _openlineage,
 }
 
 assert set(_PARSERS) == {f.name for f in fields(Settings)} - {"root", "origins"} == set(DESCRIPTIONS)

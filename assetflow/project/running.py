@@ -24,6 +24,7 @@ from assetflow.model.keys import materialization_id
 from assetflow.model.plan import Plan, Verdict
 from assetflow.model.record import Observation, Partition, RunStatus
 from assetflow.project.folder import working_folder
+from assetflow.project.openlineage import reporter_of
 from assetflow.project.planning import Planned, plan_again
 from assetflow.project.process import new_run_id, this_process
 from assetflow.project.stamp import request_words, stamp_path, stats_of, write_stamp
@@ -88,7 +89,9 @@ def carry_out(
         replan=lambda: plan_again(project, planned),
         pool=project.processes,
     )
-    options = RunOptions(workers=workers, executor=settings.executor, fail_fast=fail_fast, subscribers=subscribers)
+    reporter = reporter_of(project, rows)
+    heard: tuple[Subscriber, ...] = subscribers if reporter is None else (*subscribers, reporter)
+    options = RunOptions(workers=workers, executor=settings.executor, fail_fast=fail_fast, subscribers=heard)
     with working_folder(settings.root), capture.installed():
         try:
             result = Run(planned.plan, setting, options, _started(planned, run_id, to_text(now), parent_run)).execute()
@@ -96,6 +99,8 @@ def carry_out(
             log.close()
             claims.close()
             request.clear()
+            if reporter is not None and (lost := reporter.close()) is not None:
+                notify(lost)
     report = project.catalog.fold(rows, digest=digest)
     for notice in report.notices:
         notify(notice.message)

@@ -27,6 +27,8 @@ def shown_settings(project: Project) -> dict[str, Any]:
         value = getattr(project.settings, item.name)
         if item.name == "config":
             value = _shown_config(project)
+        elif item.name == "openlineage":
+            value = {name: HIDDEN if name == "api_key" else each for name, each in value.items()}
         elif isinstance(value, Mapping):
             value = dict(value)
         found[item.name] = list(value) if isinstance(value, tuple) else value
