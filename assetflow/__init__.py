@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from assetflow.define.declare import asset_template as asset_template
     from assetflow.define.declare import multi_asset as multi_asset
     from assetflow.define.declare import source as source
+    from assetflow.define.schedule import AddPartitions as AddPartitions
+    from assetflow.define.schedule import RunRequest as RunRequest
+    from assetflow.define.schedule import SensorContext as SensorContext
+    from assetflow.define.schedule import job as job
+    from assetflow.define.schedule import notify as notify
+    from assetflow.define.schedule import sensor as sensor
     from assetflow.define.sql.assets import sql_asset as sql_asset
     from assetflow.define.sql.macros import sql_macro as sql_macro
     from assetflow.define.values import Context as Context
@@ -31,6 +37,27 @@ if TYPE_CHECKING:
     from assetflow.errors import UsageError as UsageError
     from assetflow.executor.result import RunResult as RunResult
     from assetflow.executor.result import StepResult as StepResult
+    from assetflow.model.condition import AutomationCondition as AutomationCondition
+    from assetflow.model.condition import all_upstream as all_upstream
+    from assetflow.model.condition import any_downstream as any_downstream
+    from assetflow.model.condition import any_upstream as any_upstream
+    from assetflow.model.condition import code_changed as code_changed
+    from assetflow.model.condition import condition as condition
+    from assetflow.model.condition import cron_tick_passed as cron_tick_passed
+    from assetflow.model.condition import eager as eager
+    from assetflow.model.condition import failed as failed
+    from assetflow.model.condition import in_latest_window as in_latest_window
+    from assetflow.model.condition import in_progress as in_progress
+    from assetflow.model.condition import initial as initial
+    from assetflow.model.condition import missing as missing
+    from assetflow.model.condition import newly_requested as newly_requested
+    from assetflow.model.condition import newly_updated as newly_updated
+    from assetflow.model.condition import on_cron as on_cron
+    from assetflow.model.condition import on_missing as on_missing
+    from assetflow.model.condition import overdue as overdue
+    from assetflow.model.condition import partition_in as partition_in
+    from assetflow.model.condition import stale as stale
+    from assetflow.model.condition import will_be_requested as will_be_requested
     from assetflow.model.mapping import AllPartitions as AllPartitions
     from assetflow.model.mapping import DimensionMapping as DimensionMapping
     from assetflow.model.mapping import IdentityMapping as IdentityMapping
@@ -52,6 +79,7 @@ if TYPE_CHECKING:
     from assetflow.model.plan import Plan as Plan
     from assetflow.model.policy import FreshnessPolicy as FreshnessPolicy
     from assetflow.model.policy import RetryPolicy as RetryPolicy
+    from assetflow.planner.automation import ConditionView as ConditionView
     from assetflow.project.project import Project as Project
     from assetflow.project.tick import Tick as Tick
     from assetflow.testing.memory import materialize as materialize
@@ -61,9 +89,16 @@ _HOMES = {
     "define.declare": ("Dep", "asset", "asset_template", "multi_asset", "source"),
     "define.sql.assets": ("sql_asset",),
     "define.sql.macros": ("sql_macro",),
+    "define.schedule": ("AddPartitions", "RunRequest", "SensorContext", "job", "notify", "sensor"),
     "define.values": ("Context", "Result", "Skip", "Unchanged"),
     "errors": ("AssetflowError", "CatalogError", "DefinitionError", "RunError", "UsageError"),
     "executor.result": ("RunResult", "StepResult"),
+    "model.condition": (
+        "AutomationCondition", "all_upstream", "any_downstream", "any_upstream", "code_changed", "condition",
+        "cron_tick_passed", "eager", "failed", "in_latest_window", "in_progress", "initial", "missing",
+        "newly_requested", "newly_updated", "on_cron", "on_missing", "overdue", "partition_in", "stale",
+        "will_be_requested",
+    ),
     "model.mapping": (
         "AllPartitions", "DimensionMapping", "IdentityMapping", "LastPartition", "PartitionMapping",
         "SpecificPartitions", "StaticMapping", "TimeWindowMapping", "default_mapping",
@@ -74,6 +109,7 @@ _HOMES = {
     ),
     "model.plan": ("Plan",),
     "model.policy": ("FreshnessPolicy", "RetryPolicy"),
+    "planner.automation": ("ConditionView",),
     "project.project": ("Project",),
     "project.tick": ("Tick",),
     "testing.memory": ("materialize",),

@@ -172,6 +172,22 @@ _CODE_RECORDED = (
 
 _PUBLISH = (_MOVED, _PUBLICATIONS, _WINNERS, *_POINTERS)
 
+_SCHEDULED = (
+    """insert into inside.ticks
+       select s.environment, s.number, s.what, s.detail, s.at from _stage s where s.kind = 'scheduled'""",
+    """create or replace temp table _kept as
+       with entry as (
+           select s.environment, s.number, unnest(map_entries(s.state)) as e from _stage s where s.kind = 'scheduled')
+       select environment, e.key as name, e.value as value, number from entry
+       qualify row_number() over (partition by environment, name order by number desc) = 1""",
+    """delete from inside.scheduler k using _kept n
+       where n.environment = k.environment and n.name = k.name and k.number < n.number""",
+    """insert into inside.scheduler
+       select n.environment, n.name, n.value, n.number from _kept n
+       anti join inside.scheduler k on k.environment = n.environment and k.name = n.name
+       order by n.environment, n.name""",
+)
+
 STATEMENTS: dict[str, tuple[str, ...]] = {
     "run_started": (_RUN_STARTED,),
     "run_finished": (_RUN_FINISHED,),
@@ -183,6 +199,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "checked": (_CHECKED,),
     "partitions_changed": (_PARTITIONS_CHANGED,),
     "code_recorded": _CODE_RECORDED,
+    "scheduled": _SCHEDULED,
     "pointer_moved": (),
 }
 """What each kind of event adds to the tables; a kind that is not here is unknown to this assetflow."""

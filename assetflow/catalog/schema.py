@@ -89,6 +89,8 @@ create table inside.definitions(
     policies json, upstreams varchar[], tags json, owners varchar[], description varchar, location varchar);
 create table inside.column_edges(
     asset varchar, "column" varchar, input_asset varchar, input_column varchar, kind varchar);
+create table inside.ticks(environment varchar, number bigint, what varchar, detail json, ticked_at timestamp);
+create table inside.scheduler(environment varchar, name varchar, value json, number bigint);
 """
 
 
@@ -119,7 +121,15 @@ def _equal_versions(con: Connection) -> None:
     con.execute("drop table _same")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_dynamic_order, _equal_versions, _reads)
+def _scheduler(con: Connection) -> None:
+    """What the scheduler did and keeps."""
+    con.execute(
+        "create table inside.ticks(environment varchar, number bigint, what varchar, detail json, ticked_at timestamp)"
+    )
+    con.execute("create table inside.scheduler(environment varchar, name varchar, value json, number bigint)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_dynamic_order, _equal_versions, _reads, _scheduler)
 """`MIGRATIONS[n]` takes a catalog of version n + 1 to version n + 2, inside the transaction of a fold."""
 
 

@@ -50,6 +50,7 @@ _REST = {
     "reason": "VARCHAR", "definition": "VARCHAR", "added": "VARCHAR[]", "removed": "VARCHAR[]",
     "event_type": "VARCHAR", "key": "VARCHAR", "payload": "JSON", "check": "VARCHAR", "passed": "BOOLEAN",
     "severity": "VARCHAR", "message": "VARCHAR", "metadata": "JSON",
+    "number": "BIGINT", "what": "VARCHAR", "state": "MAP(VARCHAR, JSON)",
 }  # fmt: skip
 
 _LARGEST = 16 << 20

@@ -128,6 +128,19 @@ VIEWS: dict[str, str] = {
     "code_versions": """
         select a.key as asset, c.code_version, c.packages, c.recorded_at
         from inside.code c join inside.assets a on a.asset = c.asset""",
+    "ticks": "select k.environment, k.number, k.what, k.ticked_at, k.detail from inside.ticks k",
+    "evaluations": """
+        select k.environment, k.number, k.ticked_at, e.asset, e.requested, e.tree
+        from inside.ticks k, unnest(cast(json_extract(k.detail, '$.evaluations')
+            as struct(asset varchar, requested json, tree json)[])) u(e)
+        where k.what = 'tick'""",
+    "asset_freshness": """
+        select s.environment, s.name[11:] as asset, s.value ->> '$.status' as status,
+            try_cast(s.value ->> '$.since' as timestamp) as since,
+            try_cast(s.value ->> '$.deadline' as timestamp) as deadline, s.value ->> '$.policy' as policy,
+            s.value ->> '$.partition' as partition, try_cast(s.value ->> '$.seen_at' as timestamp) as seen_at
+        from inside.scheduler s
+        where starts_with(s.name, 'freshness:') and s.value is not null""",
 }
 
 _SEED = asked_sql(asset="asset", partition='"partition"', environment="environment", moment="moment")

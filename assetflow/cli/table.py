@@ -29,6 +29,11 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "run": "Show one run.",
         "logs": "Show what the steps of a run wrote.",
     },
+    "Schedule": {
+        "up": "Keep assets up to date: conditions, policies, jobs, sensors.",
+        "tick": "Say what the scheduler would request now, and why.",
+        "jobs": "List jobs with their schedules.",
+    },
     "Keep": {
         "validate": "Find everything wrong with the definitions.",
         "config": "Show the settings of the project.",

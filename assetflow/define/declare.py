@@ -12,10 +12,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar, overload
 
 from assetflow.errors import UsageError, did_you_mean
 from assetflow.model.asset import AssetKind
+from assetflow.model.length import read_length
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,6 +55,7 @@ class Options:
     owners: Sequence[str] = ()
     description: str | None = None
     freshness: Any = None
+    automation: Any = None
     retry: Any = None
     compute: str | None = None
     timeout: Any = None
@@ -125,6 +128,7 @@ class Source:
     path: str | None = None
     observe: Callable[..., Any] | None = None
     load: Callable[..., Any] | None = None
+    observe_every: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,7 +201,7 @@ def multi_asset(
     return decorate
 
 
-_OUTPUT_OPTIONS = ("group", "tags", "owners", "description", "unordered", "metadata", "freshness")
+_OUTPUT_OPTIONS = ("group", "tags", "owners", "description", "unordered", "metadata", "freshness", "automation")
 
 
 def source(
@@ -206,6 +210,7 @@ def source(
     path: str | None = None,
     observe: Callable[..., Any] | None = None,
     load: Callable[..., Any] | None = None,
+    observe_every: timedelta | str | None = None,
     partitions: Any = None,
     group: str | None = None,
     tags: Mapping[str, str] | Sequence[str] = (),
@@ -216,8 +221,12 @@ def source(
     """Declare data that somebody else writes: observed for changes, never materialized.
 
     `path` is a file or a glob relative to the project (`{partition}` in it stands for the partition key). For anything
-    else, `observe()` returns a version (any text) and `load()` the value.
+    else, `observe()` returns a version (any text) and `load()` the value; `assetflow up` asks it every `observe_every`,
+    a minute without it, and looks at files all the time.
     """
+    every = None if observe_every is None else read_length(observe_every, f"source({key!r}): observe_every")
+    if every is None and observe is not None:
+        every = timedelta(minutes=1)
     frame = sys._getframe(1)
     declaration = Declaration(
         kind=AssetKind.SOURCE,
@@ -226,7 +235,7 @@ def source(
             partitions=partitions, group=group, tags=tags, owners=owners, description=description,
             metadata=metadata or {},
         ),
-        source=Source(path=path, observe=observe, load=load),
+        source=Source(path=path, observe=observe, load=load, observe_every=every),
         file=frame.f_code.co_filename,
         line=frame.f_lineno,
         module=frame.f_globals.get("__name__"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from assetflow.define.declare import Declaration
 from assetflow.define.limits import NO_LIMITS, Limits
+from assetflow.define.schedule import Job, Sensor, Sink
 from assetflow.define.sql.parse import QueryCache
 from assetflow.define.sql.query import Query
 from assetflow.model.asset import AssetSpec, Compute
@@ -79,4 +80,7 @@ class Definitions:
     sources: Mapping[str, Declaration] = field(default_factory=dict)
     resources: tuple[Any, ...] = ()
     files: tuple[Path, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    sensors: tuple[Sensor, ...] = ()
+    sinks: tuple[Sink, ...] = ()
     queries: QueryCache | None = None

@@ -15,6 +15,8 @@ from assetflow.define.declare import Declaration, collecting, declaration_of
 from assetflow.define.definitions import Definitions
 from assetflow.define.modules import ModuleSpace, asset_files
 from assetflow.define.resolve import resolve
+from assetflow.define.schedule import Scheduling, scheduling
+from assetflow.define.schedule_checks import with_schedules
 from assetflow.define.settings import Settings
 from assetflow.define.sql.assets import SqlScene, declaration_of_file, python_macros
 from assetflow.define.sql.parse import QueryCache
@@ -32,6 +34,8 @@ def load_definitions(
     problems: list[Problem] = []
     modules: list[ModuleType] = []
     files: list[Path] = []
+    schedules: list[Scheduling] = []
+    token = scheduling.set(schedules)
     scene = SqlScene(QueryCache(settings.cache_root / "queries.json"))
     for root in settings.asset_roots:
         if not root.is_dir():
@@ -57,6 +61,7 @@ def load_definitions(
                 scene.macros.sql.update(macros.sql)
                 if declaration is not None:
                     declarations.append(declaration)
+    scheduling.reset(token)
     scene.macros.python.update(python_macros(modules))
     _add_imported(modules, declarations)
     definitions, found = resolve(
@@ -68,7 +73,8 @@ def load_definitions(
         scene=scene,
     )
     scene.cache.save()
-    return definitions, (*problems, *found)
+    definitions, twice = with_schedules(definitions, schedules, settings.root)
+    return definitions, (*problems, *found, *twice)
 
 
 def declarations_in(objects: Iterable[Any]) -> list[Declaration]:

@@ -1,4 +1,4 @@
-"""Options of a declaration that say when an asset is made: its freshness policy."""
+"""Options of a declaration that say when an asset is made: its freshness policy and its automation condition."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from assetflow.define.declare import Declaration, Output
 from assetflow.errors import UsageError
+from assetflow.model.condition import AutomationCondition
 from assetflow.model.freshness import FreshnessPolicy
 
 
@@ -19,15 +20,23 @@ def policy_problems(declaration: Declaration) -> Iterator[tuple[str, str, str | 
             _freshness(_given(declaration, output, "freshness"))
         except UsageError as error:
             yield "freshness", error.message, error.hint
+        condition = _given(declaration, output, "automation")
+        if condition is not None and not isinstance(condition, AutomationCondition):
+            hint = "use a condition, for example automation=af.eager()"
+            if callable(condition):
+                hint = "call it, as in automation=af.eager(), or wrap a function of your own: af.condition(function)"
+            yield "automation", f"automation= is {condition!r}", hint
 
 
-def freshness_option(declaration: Declaration, output: Output) -> dict[str, Any]:
+def policy_fields(declaration: Declaration, output: Output) -> dict[str, Any]:
     """The policy fields of an asset's spec; one that cannot be is left out, since it is told as a problem."""
     given = _given(declaration, output, "freshness")
     policy = None
     with contextlib.suppress(UsageError):
         policy = _freshness(given)
-    return {"freshness": policy, "inherits_freshness": given is None}
+    condition = _given(declaration, output, "automation")
+    automation = condition if isinstance(condition, AutomationCondition) else None
+    return {"freshness": policy, "inherits_freshness": given is None, "automation": automation}
 
 
 def _given(declaration: Declaration, output: Output, name: str) -> Any:

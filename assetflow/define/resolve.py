@@ -27,7 +27,7 @@ from assetflow.define.partition_options import (
     option_problems,
     own_history_problems,
 )
-from assetflow.define.policy_options import freshness_option, policy_problems
+from assetflow.define.policy_options import policy_fields, policy_problems
 from assetflow.define.sql.assets import SqlAsset, SqlScene, with_partitions
 from assetflow.define.sql.reading import read_declaration, runs_in_duckdb
 from assetflow.errors import AssetflowError, Problem, did_you_mean
@@ -326,7 +326,7 @@ class _Reader:
             owners=tuple(own.get("owners", options.owners)),
             description=self._description(own.get("description")),
             location=self.location,
-            **freshness_option(self.declaration, output),
+            **policy_fields(self.declaration, output),
             retry=_retry(options.retry),
             compute=None if computation is None else computation.compute,
             priority=options.priority,

@@ -13,7 +13,7 @@ from assetflow.errors import StepFailedError
 from assetflow.executor.call import Call, InputCall, InputItem
 from assetflow.executor.tasks import Task
 from assetflow.model.asset import AssetSpec, InputSpec
-from assetflow.model.cause import Forced, OutputLost, Overdue, Unverifiable
+from assetflow.model.cause import Forced, OutputLost, Overdue, Requested, Unverifiable
 from assetflow.model.clock import from_text
 from assetflow.model.event import Json
 from assetflow.model.freshness import AgeOf, FreshnessState
@@ -28,7 +28,7 @@ from assetflow.planner.current import current_fingerprint, inputs_unchanged, sna
 from assetflow.planner.newest import newest_window
 from assetflow.planner.universe import Input, Universe
 
-ALWAYS_RUN = (Forced, OutputLost, Overdue, Unverifiable)
+ALWAYS_RUN = (Forced, OutputLost, Overdue, Requested, Unverifiable)
 """Causes that no equality of versions answers."""
 
 ASKED = (Forced, Unverifiable)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from assetflow.model.condition import AutomationCondition
     from assetflow.model.mapping import PartitionMapping
     from assetflow.model.partitions import PartitionsDefinition
     from assetflow.model.policy import FreshnessPolicy, RetryPolicy
@@ -77,6 +78,7 @@ class AssetSpec:
     location: Location | None = None
     freshness: FreshnessPolicy | None = None
     inherits_freshness: bool = True
+    automation: AutomationCondition | None = None
     retry: RetryPolicy | None = None
     compute: Compute | None = None
     priority: int = 0

@@ -175,6 +175,17 @@ class Forced(Cause):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requested(Cause):
+    """A job or a condition asked for new data, and it reads nothing that could tell whether there is any."""
+
+    kind = "requested"
+    by: str
+
+    def describe(self) -> str:
+        return f"requested by {self.by}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComputedTogether(Cause):
     """Another output of the same call is rebuilt, and the call makes all of its outputs."""
 
@@ -187,7 +198,7 @@ class ComputedTogether(Cause):
 
 CAUSES: tuple[type[Cause], ...] = (
     Missing, CodeChanged, InputChanged, DependenciesChanged, ConfigChanged, PartitionMappingChanged, OutputLost,
-    UpstreamStale, Overdue, Unverifiable, Forced, ComputedTogether,
+    UpstreamStale, Overdue, Unverifiable, Forced, Requested, ComputedTogether,
 )  # fmt: skip
 
 _SHOWN = 3

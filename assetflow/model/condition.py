@@ -274,7 +274,7 @@ def stale() -> AutomationCondition:
 
 
 def code_changed() -> AutomationCondition:
-    """True for partitions that were made by another code version than the present one."""
+    """True for partitions that were made, or failed when a condition asked for them, by another code version."""
     return Fact(kind=FactKind.CODE_CHANGED)
 
 

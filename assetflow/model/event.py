@@ -228,10 +228,26 @@ class Checked(Event):
     metadata: Json
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled(Event):
+    """Something that the scheduler did: a tick, the end of a request, a notice; `what` says which.
+
+    `state` holds what it keeps for later by name, null for what is done with; the latest `number`, which is logical
+    time, counts. `detail` is what there is to tell about it.
+    """
+
+    kind = "scheduled"
+    environment: str
+    number: int
+    what: str
+    state: Json
+    detail: Json
+
+
 EVENTS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         RunStarted, RunFinished, CodeRecorded, Observed, StepStarted, AttemptFinished, StepFinished, PointerMoved,
-        PartitionsChanged, Emitted, Checked,
+        PartitionsChanged, Emitted, Checked, Scheduled,
     )
 }  # fmt: skip

@@ -92,7 +92,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class ConditionView:
     """What a condition of the user sees: the asset, the instant, the tick before, its partitions, and other conditions.
 
     `true(condition)` gives the partition keys for which a condition holds, or a bool for an unpartitioned asset.
@@ -131,7 +131,11 @@ class Evaluator:
         known = self.memory.get(asset)
         before = known.nodes if known is not None and known.condition == text else {}
         walk = _Walk(self, before)
-        tree = walk.node(condition, asset, "")
+        try:
+            tree = walk.node(condition, asset, "")
+        except AssetflowError as error:  # of a mapping, or of a partition that the condition names
+            tree = Node(text=condition.describe(), asset=asset, extent=False, error=error.message)
+            walk.kept = dict(before)
         requested = empty(self.universe, asset) if any(tree.errors()) else tree.extent
         if requested:
             self.requests[asset] = requested
@@ -185,7 +189,8 @@ class _Walk:
             case _:
                 extent = without(either(self._remembered(asset, path), extents[0]), extents[1])
                 self.kept[path] = stored(extent)
-        return Node(text=condition.describe(), asset=asset, extent=extent, children=children)
+        words = {All: "all of", Any_: "any of"}.get(type(condition)) if len(children) > 1 else None
+        return Node(text=words or condition.describe(), asset=asset, extent=extent, children=children)
 
     def _remembered(self, asset: str, path: str) -> Extent:
         return restored(self.universe, asset, self.before.get(path, False))
@@ -282,7 +287,7 @@ class _Walk:
             nodes.append(self.node(inner, asset, f"{path}.{len(nodes)}"))
             return nodes[-1].extent
 
-        view = View(
+        view = ConditionView(
             asset=asset,
             now=self.universe.as_of,
             previous=self.evaluator.facts.previous,

@@ -16,6 +16,8 @@ from assetflow.planner.scope import Scope
 class Request:
     """What was asked for: `targets` (None: the whole asset) and how to treat them.
 
+    `in_time` acts on warnings as on overdue assets. `by` and `at` name who asked for new data and when: targets that
+    read no other asset, or have side effects, run when their value is older than `at`.
     `only` leaves upstreams alone; `force` rebuilds the targets whatever their state; `freshness` False leaves policies
     out.
     """
@@ -24,6 +26,9 @@ class Request:
     only: bool = False
     force: bool = False
     freshness: bool = True
+    in_time: bool = False
+    by: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

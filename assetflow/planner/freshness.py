@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assetflow.model.asset import AssetSpec
-from assetflow.model.cause import Overdue
+from assetflow.model.cause import Cause, Overdue, Requested
 from assetflow.model.clock import from_text, to_text
 from assetflow.model.freshness import AgeOf, Freshness, FreshnessPolicy, FreshnessState
 from assetflow.model.record import Current, Partition
 from assetflow.model.subset import PartitionSubset
+from assetflow.planner.basis import Basis, Request
 from assetflow.planner.newest import newest_window, time_axis, window_end, windows_between
 from assetflow.planner.scope import Scope
 from assetflow.planner.universe import Universe
@@ -24,7 +25,7 @@ from assetflow.planner.universe import Universe
 Records = Mapping[str, Mapping[Partition, Current]]
 """What is published, by asset and partition."""
 
-Due = Mapping[str, Mapping[Partition, Overdue]]
+Due = Mapping[str, Mapping[Partition, Cause]]
 """What time alone asks to be made again."""
 
 _RANK = (FreshnessState.FRESH, FreshnessState.UNKNOWN, FreshnessState.WARNING, FreshnessState.OVERDUE)
@@ -109,6 +110,16 @@ def next_change(universe: Universe, records: Records, assets: Iterable[str]) -> 
     return min((instant for instant in instants if instant > universe.as_of), default=None)
 
 
+def due_for(universe: Universe, basis: Basis, request: Request, scope: Scope) -> Due:
+    """What runs for the sake of time or of who asks, by asset and partition."""
+    records = basis.snapshot.current
+    found = dict(due_in(universe, records, scope, in_time=request.in_time)) if request.freshness else {}
+    if request.by is not None and request.at is not None:
+        for asset, causes in requested_in(universe, records, request.targets, by=request.by, at=request.at).items():
+            found[asset] = {**causes, **found.get(asset, {})}
+    return found
+
+
 def due_in(universe: Universe, records: Records, scope: Scope, *, in_time: bool = False) -> Due:
     """What in scope has to be made again because of policies, by the rule above; `in_time` also where one warns."""
     found: dict[str, dict[Partition, Overdue]] = {}
@@ -125,6 +136,24 @@ def due_in(universe: Universe, records: Records, scope: Scope, *, in_time: bool 
         policy = universe.graph.specs[asset].freshness
         if policy is not None and policy.of is AgeOf.VALUE and asset in scope:
             _refresh_roots(universe, records, scope, asset, own, found, in_time=in_time)
+    return found
+
+
+def requested_in(universe: Universe, records: Records, targets: Scope, *, by: str, at: datetime) -> Due:
+    """The targets that a job or a condition runs anew: those that read no asset or have side effects, and are older."""
+    found: dict[str, dict[Partition, Cause]] = {}
+    for asset, subset in targets.items():
+        spec = universe.graph.specs[asset]
+        reads = [key for key in spec.upstreams if key != asset]
+        if spec.is_source or not (spec.side_effect or (not reads and not spec.pure)):
+            continue
+        made = records.get(asset, {})
+        whole = universe.all(asset) if subset is None else subset
+        partitions: Iterable[Partition] = (None,) if whole is None else newest_window(whole)
+        for partition in partitions:
+            record = made.get(partition)
+            if record is not None and from_text(record.materialized_at) < at:
+                found.setdefault(asset, {})[partition] = Requested(by=by)
     return found
 
 

@@ -26,7 +26,7 @@ from assetflow.planner.basis import Basis, Request
 from assetflow.planner.compared import Compared, Comparer, Judged
 from assetflow.planner.current import Lookup, inputs_unchanged, published_ids, snapshot_lookup
 from assetflow.planner.dependencies import dependencies_text, parse_dependencies
-from assetflow.planner.freshness import due_in
+from assetflow.planner.freshness import due_for
 from assetflow.planner.groups import Piece, grouped, split
 from assetflow.planner.input_causes import input_causes, unexplained
 from assetflow.planner.own_history import add_own_history
@@ -46,7 +46,7 @@ class Judge:
         self.scope = scope
         self.look: Lookup = snapshot_lookup(basis)
         self.comparer = Comparer(universe, basis, recall, self.look)
-        self.due = due_in(universe, basis.snapshot.current, scope) if request.freshness else {}
+        self.due = due_for(universe, basis, request, scope)
         self.as_read = AsRead(basis.snapshot, self.look, published_ids(basis))
         self.planned: dict[str, PartitionSubset | None] = {}
         self.verdicts: dict[str, AssetVerdict] = {}

@@ -140,6 +140,8 @@ class LoadedProject:
         policies: dict[str, Any] = {}
         if spec.freshness is not None:
             policies["freshness"] = spec.freshness.describe()
+        if spec.automation is not None:
+            policies["automation"] = spec.automation.describe()
         if spec.retry is not None:
             policies["retries"] = spec.retry.max_retries
         if spec.pool is not None:

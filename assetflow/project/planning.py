@@ -67,7 +67,7 @@ def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned
         as_of=now,
         lost=lost_objects(project.store, snapshot, scope),
     )
-    request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
+    request = _request(ask, targets)
     return Planned(
         plan=plan_remembering(project.settings, basis, request),
         ask=ask,
@@ -81,6 +81,13 @@ def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned
         facts=facts,
         log_sizes=log_sizes,
     )
+
+
+def _request(ask: Ask, targets: Scope) -> Request:
+    return Request(
+        targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness, in_time=ask.in_time, by=ask.by,
+        at=ask.at,
+    )  # fmt: skip
 
 
 def plan_again(project: Project, planned: Planned) -> tuple[Plan, Basis, tuple[Observation, ...]]:
@@ -100,7 +107,7 @@ def plan_again(project: Project, planned: Planned) -> tuple[Plan, Basis, tuple[O
         observations[key].update(by_partition)
     snapshot = replace(found, observations={**found.observations, **observations})
     basis = replace(before, snapshot=snapshot, lost=lost_objects(project.store, snapshot, scope))
-    request = Request(targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness)
+    request = _request(ask, targets)
     return plan_remembering(project.settings, basis, request), basis, new
 
 

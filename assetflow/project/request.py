@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from assetflow.errors import PartitionError, UsageError
@@ -30,6 +31,9 @@ class Ask:
     force: bool = False
     freshness: bool = True
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    in_time: bool = False
+    by: str | None = None
+    at: datetime | None = None
 
     @property
     def narrows_partitions(self) -> bool:

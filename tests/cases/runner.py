@@ -10,6 +10,7 @@ A file holds cases. Each begins with `case:` and goes on with commands; what is 
     lose ASSET[@P]          its object vanishes from the store
     plan [ARGS]             block: `asset[@p,p] certain|conditional causes`, one a line, or `nothing`, or `error: words`
     run [ARGS]              block: `asset[@p] status causes`, or `nothing`, or `error: words`
+    job SELECTIONS          a run that a job asks for; block as for run
     kill [ARGS]             a run in another process, killed by the first asset that is `deadly(value)`
     value ASSET[@P] EXPR    what is published
     verdict ASSET[@P] WORD  fresh, stale or missing
@@ -33,7 +34,7 @@ from typing import Any
 
 import assetflow as af
 from assetflow.model.clock import FixedClock, from_text
-from assetflow.project.request import parse_config
+from assetflow.project.request import Ask, parse_config
 
 HEAD = """
 import datetime
@@ -173,6 +174,12 @@ class World:
             place = step.asset if step.partition is None else f"{step.asset}@{step.partition}"
             lines.append(" ".join([place, str(step.status), *(_cause(cause) for cause in step.causes)]))
         _compare(lines, block)
+
+    def do_job(self, rest: str, block: list[str]) -> None:
+        with self.project() as project:
+            ask = Ask(selection=tuple(rest.split()), by="job `j`", at=self.clock.now())
+            run = project.run_planned(project.planned(ask))
+        _compare([" ".join([s.asset, str(s.status), *(_cause(cause) for cause in s.causes)]) for s in run.steps], block)
 
     def do_kill(self, rest: str, _block: list[str]) -> None:
         marker = self.root / "deadly"

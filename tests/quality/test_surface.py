@@ -40,6 +40,12 @@ DOCUMENTED = [
     "default_mapping",
     "FreshnessPolicy",
     "RetryPolicy",
+    "eager",
+    "on_cron",
+    "on_missing",
+    "job",
+    "sensor",
+    "notify",
     "AssetflowError",
 ]
 

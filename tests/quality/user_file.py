@@ -29,6 +29,22 @@ async def report(context: af.Context, config: ReportConfig) -> af.Result[dict[st
     return af.Result({"top": config.top}, metadata={"rows": 1})
 
 
+@af.asset(automation=(af.missing() | af.stale().newly_true()) & ~af.any_upstream(af.in_progress()))
+def kept(report: dict[str, int]) -> int:
+    return len(report)
+
+
+@af.sensor(every="5m")
+def arrivals(context: af.SensorContext) -> list[af.RunRequest | af.AddPartitions]:
+    context.cursor = "1"
+    return [af.RunRequest(selection="kept", run_key="1")]
+
+
+af.job("daily", "+kept", cron="0 6 * * *", tz="Europe/Berlin", config={"report": {"top": 5}})
+af.notify("chat", url="https://example.org/${TOKEN}", on=["failed"])
+condition: af.AutomationCondition = af.eager() | af.on_cron("@daily")
+
+
 @af.multi_asset(outs={"a": {"group": "pair"}, "b": None})
 def pair(orders: pl.DataFrame) -> tuple[int, int]:
     return orders.height, orders.width

@@ -19,6 +19,7 @@ from assetflow.project.stamp import Stamp, read_stamp, request_words, stamp_path
 
 @click.command("materialize", cls=Command, short_help=COMMANDS["materialize"])
 @planning
+@click.option("--job", metavar="NAME", help="What a job asks for; -p overrides its config.")
 @click.option("--dry-run", is_flag=True, help="Plan only; the same as `assetflow plan`.")
 @click.option("--fail-fast", is_flag=True, help="Cancel the rest when a step fails.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Steps that run at once.")
@@ -31,7 +32,11 @@ def command(session: Session, /, **given: Any) -> int:
     `status:stale`, `and`, `or`, `not`, `asset@partition`. Nothing selected is everything. What is fresh does not run.
     """
     settings = session.settings(environment=given["environment"], executor=given["executor"])
-    stamp = None if given["force"] or given["config"] or given["dry_run"] else _stamp(session, settings, given)
+    stamp = (
+        None
+        if given["force"] or given["config"] or given["dry_run"] or given["job"]
+        else _stamp(session, settings, given)
+    )
     if stamp is not None:
         _print_fresh(session, settings, stamp)
         return 0
@@ -40,7 +45,14 @@ def command(session: Session, /, **given: Any) -> int:
     from assetflow.cli.execute import RunWay, materialize
     from assetflow.cli.planning import PlanView, show_plan
 
-    ask = ask_of(given)
+    if given["job"] is not None:
+        # only for jobs: they stand in the asset files, which the way with a selection reads later
+        from assetflow.cli.jobs import ask_of_job
+
+        with session.project(settings) as project:
+            ask = ask_of_job(project, given)
+    else:
+        ask = ask_of(given)
     if given["dry_run"]:
         return show_plan(session, settings, ask, PlanView())
     return materialize(session, settings, ask, RunWay(workers=given["workers"], fail_fast=given["fail_fast"]))

@@ -76,6 +76,8 @@ def _declared(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
     policies = []
     if spec.freshness is not None:
         policies.append(f"freshness {spec.freshness.describe()}")
+    if spec.automation is not None:
+        policies.append(f"automation {spec.automation.describe()}")
     if spec.retry is not None:
         policies.append(amount(spec.retry.max_retries, "retry").replace("retrys", "retries"))
     flags = [name for name in ("pure", "side_effect", "unordered") if getattr(spec, name)]
