@@ -13,23 +13,28 @@ from assetflow.model.plan import Explanation, Plan, Verdict, VerdictGroup
 _LEFT_OUT = "code, config, dependencies, inputs and output are as recorded"
 
 
-def plan_text(screen: Screen, plan: Plan) -> str:
-    """The steps as a table, and what is fresh beside them."""
+def plan_text(screen: Screen, plan: Plan, *, most: int | None = None) -> str:
+    """The steps as a table, and what is fresh beside them; steps beyond `most` are counted only."""
     if plan.is_empty:
         return fresh_words(len(plan.verdicts), plan.fresh)
     rows: list[list[Cell]] = []
     sure = maybe = 0
-    for step in plan.steps:
+    for number, step in enumerate(plan.steps):
         if step.conditional:
             maybe += step.count
         else:
             sure += step.count
+        if most is not None and number >= most:
+            continue
         word: Cell = ("maybe", "dim") if step.conditional else ("run", "yellow")
         why = "; ".join(cause.describe() for cause in step.causes)
         rows.append([word, step.asset, (partitions_text(step.partitions), "dim"), why])
     parts = [f"{sure:,} to run"] if sure else []
     parts += [f"{maybe:,} maybe"] if maybe else []
-    return f"{columns(screen, rows)}\n\n{', '.join(parts)}; {plan.fresh:,} fresh"
+    table = columns(screen, rows)
+    if len(plan.steps) > len(rows):
+        table += f"\nand {len(plan.steps) - len(rows):,} more"
+    return f"{table}\n\n{', '.join(parts)}; {plan.fresh:,} fresh"
 
 
 def explained(plan: Plan, assets: Sequence[str]) -> tuple[Explanation, ...]:

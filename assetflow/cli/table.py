@@ -11,6 +11,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "materialize": "Bring assets up to date.",
         "cancel": "End a run that goes on.",
         "accept": "Record that changed code makes the same data.",
+        "watch": "Materialize, and again at every change.",
         "resume": "Repeat a run's request; what succeeded is fresh.",
     },
     "Look": {

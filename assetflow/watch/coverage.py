@@ -60,7 +60,7 @@ class Coverage:
         """Watch what was loaded; what failed to load (not `whole`) comes on top. Whether other folders count now."""
         self._scope = scope if whole else self._scope | scope
         places = self._scope.places()
-        is_new = self._files.cover(places)
+        is_new = self._files.cover(places) or not self.folders
         self.folders = len(places)
         missed = tuple(self._missed())
         if missed:
@@ -69,10 +69,15 @@ class Coverage:
 
     def relevant(self, changes: Iterable[Change]) -> tuple[Change, ...]:
         """The changes that matter; where folders came or went, what is listened to follows."""
-        found = self._scope.relevant(changes)
+        found = tuple(self._as_seen(change) for change in self._scope.relevant(changes))
         if any(change.kind is not ChangeKind.MODIFIED for change in found):
             self._files.cover(self._scope.places())
         return found
+
+    def _as_seen(self, change: Change) -> Change:
+        """A file that is moved over an old one, as editors save, was written rather than new."""
+        was_there = change.kind is ChangeKind.ADDED and self._seen.get(change.path) is not None
+        return Change(path=change.path, kind=ChangeKind.MODIFIED) if was_there else change
 
     def is_about_packages(self, changes: Iterable[Change]) -> bool:
         """Whether an installed package came, went or is another one."""

@@ -40,9 +40,11 @@ from assetflow.watch.parent import make_parent
 from assetflow.watch.reports import (
     Canceling,
     Changed,
+    GoingOn,
     Happened,
     Paused,
     PlanMade,
+    Pressed,
     Remarked,
     Report,
     TickEnded,
@@ -83,7 +85,7 @@ class _From:
     message: FromWorker
 
 
-_Item = tuple[Change, ...] | _From | _Asked | _Pause | _Quit | str
+_Item = tuple[Change, ...] | _From | _Asked | _Pause | _Quit | Pressed | str
 
 
 class Engine:
@@ -119,6 +121,10 @@ class Engine:
     def pause(self, on: bool | None = None) -> None:
         """Gather changes without answering them, or go on; None for the other of the two."""
         self._inbox.put(_Pause(on))
+
+    def press(self, key: str) -> None:
+        """Report a key, in its turn."""
+        self._inbox.put(Pressed(key=key))
 
     def quit(self) -> None:
         """End the reports."""
@@ -188,6 +194,8 @@ class Engine:
                 self._out.append(Paused(on=self._paused))
             case _Quit():
                 self._open = False
+            case Pressed():
+                self._out.append(item)
             case str():
                 self._out.append(Wrote(line={"asset": None, "partition": None, "level": None, "text": item}))
             case _:
@@ -294,7 +302,9 @@ class Engine:
         if waiting.stage is not Stage.HELD or waiting.planned is None:
             return
         pointless = current.pointless(waiting.planned)
-        if pointless:
+        if not pointless:
+            self._out.append(GoingOn(number=current.number))
+        else:
             current.stage = Stage.STOPPING
             current.kill_at = time.monotonic() + PATIENCE
             current.hand.say(Stop())

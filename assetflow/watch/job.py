@@ -88,11 +88,11 @@ class Job:
         if self.stage is Stage.STOPPING:
             return CanceledError("canceled, because what it was making changed meanwhile")
         during = ", ".join(f"`{show(*place)}`" for place in sorted(self.running, key=str)[:3])
-        doing = f"while {during} ran" if during else "before a step ran"
+        doing = f" while {during} ran" if during else ""
         how = "was gone" if status is None else f"ended with code {status}"
         if status is not None and status < 0:
             how = f"was killed by {signal.Signals(-status).name}"
         return RunError(
-            f"the worker process {how} {doing}",
+            f"the worker process {how}{doing}",
             hint="native code that crashes, `os._exit`, or too little memory; the watch goes on with the next change",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -54,7 +55,8 @@ def scope_of_loaded(loaded: LoadedProject) -> Scope:
 
 def installed_folders() -> list[str]:
     """The folders of installed packages of this interpreter."""
-    return sorted({sysconfig.get_paths()[name] for name in ("purelib", "platlib")})
+    named = {folder for folder in sys.path if os.path.basename(folder) in ("site-packages", "dist-packages")}
+    return sorted(named | {sysconfig.get_paths()[name] for name in ("purelib", "platlib")})
 
 
 def _source_paths(loaded: LoadedProject) -> Iterator[str]:

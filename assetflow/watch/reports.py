@@ -70,6 +70,13 @@ class Canceling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GoingOn:
+    """A change was planned, and the run of a tick goes on: all that it still makes is wanted as it is."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TickEnded:
     """A tick is over."""
 
@@ -83,5 +90,14 @@ class Paused:
     on: bool
 
 
-Report = Watching | Changed | PlanMade | Happened | Wrote | Remarked | Canceling | TickEnded | Paused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressed:
+    """The user pressed a key that the watch itself has no use for."""
+
+    key: str
+
+
+Report = (
+    Watching | Changed | PlanMade | Happened | Wrote | Remarked | Canceling | GoingOn | TickEnded | Paused | Pressed
+)
 """One report."""

@@ -12,7 +12,7 @@ from typing import Any
 import assetflow as af
 from assetflow.project.tick import Tick, Watching
 
-PATIENCE = 120.0
+PATIENCE = 90.0
 """Seconds after which a watch that says nothing is closed, so that a test fails instead of hanging."""
 
 TWO = {

@@ -1,0 +1,269 @@
+"""A change during a run cancels what it makes pointless and keeps the rest; what ends by violence leaves nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import assetflow as af
+from assetflow.model.event import StepStarted
+from assetflow.project.request import Ask
+from assetflow.project.tick import Tick
+from assetflow.watch.engine import Engine
+from assetflow.watch.library import WatchWay, make_engine
+from assetflow.watch.reports import Canceling, GoingOn, Happened, Report, TickEnded
+from tests.watch.making import fails, made, ran, save, until, watching, write
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="steps that wait here wait for a named pipe")
+
+SLOW = {
+    "assets/slow.py": """
+import assetflow as af
+
+
+@af.asset
+def before() -> int:
+    return 1
+
+
+@af.asset
+def slow(before: int) -> str:
+    with open("gate") as gate:
+        return gate.read()
+
+
+@af.asset
+def after(slow: str) -> str:
+    return slow
+""",
+    "assets/other.py": "import assetflow as af\n\n\n@af.asset\ndef other() -> int:\n    return 1\n",
+}
+
+
+@contextmanager
+def reports(root: Path, *selection: str) -> Iterator[Iterator[Report]]:
+    engine: Engine = make_engine(af.Project.load(root), Ask(selection=selection), WatchWay())
+    try:
+        yield engine.reports()
+    finally:
+        engine.close()
+
+
+def first(found: Iterator[Report], wanted: Callable[[Report], bool], *, at_most: int = 60) -> Report:
+    for _ in range(at_most):
+        report = next(found)
+        if wanted(report):
+            return report
+    raise AssertionError(f"not among {at_most} reports")
+
+
+def started(asset: str) -> Callable[[Report], bool]:
+    return lambda report: (
+        isinstance(report, Happened) and isinstance(report.event, StepStarted) and report.event.asset == asset
+    )
+
+
+def tick_of(found: Iterator[Report], wanted: Callable[[Tick], bool]) -> Tick:
+    report = first(found, lambda report: isinstance(report, TickEnded) and wanted(report.tick))
+    assert isinstance(report, TickEnded)
+    return report.tick
+
+
+def test_a_run_goes_on_when_the_change_is_about_something_else(tmp_path: Path) -> None:
+    project = write(tmp_path, SLOW)
+    os.mkfifo(project / "gate")
+    with reports(project) as found:
+        first(found, started("slow"))
+        save(project / "assets/other.py", SLOW["assets/other.py"].replace("return 1", "return 2"))
+        save(project / "assets/slow.py", SLOW["assets/slow.py"] + "# a comment\n")
+        first(found, lambda report: isinstance(report, GoingOn))
+        (project / "gate").write_text("opened")
+        tick = tick_of(found, made("slow"))
+        assert ran(tick)["after"] == "materialized"
+        if not made("other")(tick):
+            tick_of(found, made("other"))
+        assert [run.status for run in af.Project.load(project).runs() if run.status != "succeeded"] == []
+    assert af.Project.load(project).load("after") == "opened"
+
+
+def test_a_run_is_canceled_when_what_it_makes_is_not_wanted_and_finished_steps_count(tmp_path: Path) -> None:
+    project = write(tmp_path, SLOW)
+    os.mkfifo(project / "gate")
+    with reports(project, "after") as found:
+        first(found, started("slow"))
+        changed = SLOW["assets/slow.py"].replace(
+            'with open("gate") as gate:\n        return gate.read()', 'return "new"'
+        )
+        save(project / "assets/slow.py", changed)
+        report = first(found, lambda report: isinstance(report, Canceling))
+        assert report == Canceling(number=report.number, assets=("after", "slow"))
+        canceled = tick_of(found, lambda tick: True)
+        assert canceled.error is not None or ran(canceled)["slow"] == "canceled"
+        tick = tick_of(found, made("slow"))
+        assert ran(tick) == {"slow": "materialized", "after": "materialized"}, "`before` was finished"
+    assert af.Project.load(project).load("after") == "new"
+
+
+def test_a_broken_file_during_a_run_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
+    project = write(tmp_path, SLOW)
+    os.mkfifo(project / "gate")
+    with reports(project, "slow") as found:
+        first(found, started("slow"))
+        save(project / "assets/other.py", "def other(:\n")
+        tick_of(found, fails("other.py:1"))
+        (project / "gate").write_text("opened")
+        tick_of(found, made("slow"))
+
+
+def test_a_worker_that_dies_is_an_error_of_its_tick(tmp_path: Path) -> None:
+    body = "import os\nimport assetflow as af\n\n\n@af.asset\ndef crash() -> int:\n    BODY\n    return 1\n"
+    project = write(tmp_path, {"assets/crash.py": body.replace("BODY", "os._exit(7)")})
+    with watching(project) as watch:
+        tick = until(watch, fails("the worker process ended with code 7"))
+        assert isinstance(tick.error, af.RunError)
+        save(project / "assets/crash.py", body.replace("BODY", "os.kill(os.getpid(), 9)"))
+        until(watch, fails("was killed by SIGKILL"))
+        save(project / "assets/crash.py", body.replace("    BODY\n", ""))
+        until(watch, made("crash"))
+
+
+STATE = """
+import sys
+
+warm = "sortedcontainers" in sys.modules
+import sortedcontainers
+import counted
+import assetflow as af
+
+counted.times += 1
+
+
+@af.asset
+def state() -> list[int]:
+    counted.times += 1
+    return [counted.times, int(warm)]
+"""
+
+
+def test_no_module_keeps_state_and_installed_ones_become_warm(tmp_path: Path) -> None:
+    project = write(tmp_path, {"assets/state.py": STATE, "assets/counted.py": "times = 0\n"})
+    seen = []
+    with watching(project) as watch:
+        for _ in range(12):
+            until(watch, made("state"))
+            seen.append(af.Project.load(project).load("state"))
+            if seen[-1][1]:
+                break
+            watch.rebuild(force=True)
+    assert {times for times, _ in seen} == {2}
+    assert seen[0] == [2, 0]
+    assert seen[-1] == [2, 1]
+
+
+CHILD = """
+import os, subprocess, time
+import assetflow as af
+
+
+@af.asset
+def child() -> int:
+    started = subprocess.Popen(["sleep", "1000"])
+    with open("pids.new", "w") as file:
+        file.write(f"{os.getpid()} {os.getppid()} {started.pid}")
+    os.rename("pids.new", "pids")
+    with open("gate") as gate:
+        return len(gate.read())
+"""
+
+
+def ended(pids: list[int]) -> bool:
+    """Whether these processes end, in a time that is long enough for any machine."""
+    for pid in pids:
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            if not select.select([handle], [], [], 30)[0]:
+                return False
+        finally:
+            os.close(handle)
+    return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are followed by their descriptors")
+def test_closing_ends_every_process(tmp_path: Path) -> None:
+    project = write(tmp_path, {"assets/child.py": CHILD})
+    os.mkfifo(project / "gate")
+    handle = os.open(project / "gate", os.O_RDWR)
+    with reports(project) as found:
+        first(found, started("child"))
+        while not (project / "pids").exists():
+            select.select([], [], [], 0.01)
+        pids = [int(pid) for pid in (project / "pids").read_text().split()]
+    assert ended(pids)
+    os.close(handle)
+    assert [run.status for run in af.Project.load(project).runs()] == ["canceled"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are followed by their descriptors")
+def test_a_watch_that_is_killed_leaves_no_process_and_a_good_catalog(tmp_path: Path) -> None:
+    project = write(tmp_path, {"assets/child.py": CHILD})
+    os.mkfifo(project / "gate")
+    handle = os.open(project / "gate", os.O_RDWR)
+    pid = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "assetflow", "-C", str(project), "watch", "-q"])
+    while not (project / "pids").exists():
+        select.select([], [], [], 0.01)
+    pids = [int(pid) for pid in (project / "pids").read_text().split()]
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert ended(pids)
+    os.close(handle)
+    assert af.Project.load(project).runs()[0].status in ("canceled", "interrupted")
+
+
+def test_in_an_event_loop(tmp_path: Path) -> None:
+    project = write(tmp_path, {"assets/other.py": SLOW["assets/other.py"]})
+
+    async def watch() -> list[int]:
+        values = []
+        async for tick in af.Project.load(project).watch():
+            if made("other")(tick):
+                values.append(af.Project.load(project).load("other"))
+                save(
+                    project / "assets/other.py",
+                    SLOW["assets/other.py"].replace("return 1", f"return {len(values) + 1}"),
+                )
+            if len(values) == 2:
+                break
+        return values
+
+    async def give_up() -> None:
+        async for _ in af.Project.load(project).watch():
+            asyncio.current_task().cancel()  # type: ignore[union-attr]
+
+    assert asyncio.run(watch()) == [1, 2]
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(give_up())
+
+
+def test_two_watches_at_once(tmp_path: Path) -> None:
+    project = write(tmp_path, {"assets/other.py": SLOW["assets/other.py"]})
+    with watching(project) as one, watching(project) as two:
+        until(one, lambda tick: tick.ok)
+        until(two, lambda tick: tick.ok)
+        save(project / "assets/other.py", SLOW["assets/other.py"].replace("return 1", "return 5"))
+        for watch in (one, two):
+            until(watch, lambda tick: tick.ok and "other.py" in str(tick.changes))
+    found = af.Project.load(project)
+    assert found.load("other") == 5
+    assert {run.status for run in found.runs()} == {"succeeded"}
+    assert found.plan().is_empty
