@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 
+from assetflow.define.modules import asset_files
 from assetflow.define.settings import load_settings
 from assetflow.errors import AssetflowError
 from assetflow.model.change import Change, ChangeKind
@@ -48,7 +49,8 @@ class Coverage:
         except AssetflowError:
             pass  # the worker says what is wrong with them
         else:
-            self._scope = scope_of_settings(settings)
+            found = [str(file) for root in settings.asset_roots if root.is_dir() for file in asset_files(root)]
+            self._scope = scope_of_settings(settings) | Scope(root=str(settings.root), files=frozenset(found))
         self._files.cover(self._scope.places())
 
     def look(self) -> None:

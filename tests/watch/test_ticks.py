@@ -22,7 +22,7 @@ def test_what_is_saved_runs_and_what_differs_is_told(tmp_path: Path) -> None:
 
         save(project / "assets/shared.py", "def scale() -> int:\n    return 20\n")
         tick = until(watch, made("numbers"))
-        assert [Path(change.path).name for change in tick.changes] == ["shared.py"]
+        assert "shared.py" in [Path(change.path).name for change in tick.changes]
         assert ran(tick) == {"numbers": "materialized", "total": "materialized"}
         assert {found.asset: found.describe() for found in tick.differences} == {
             "numbers": "`m` changed",
