@@ -75,7 +75,7 @@ class Worker:
         """What the function returns, or the result of the query, which is there until the block ends."""
         if computation.query is not None:
             self.began(call)
-            with query_value(self, call, computation, attempt.context) as frame:
+            with query_value(self, call, computation, attempt.context, attempt.reading) as frame:
                 yield frame
             return
         arguments = self._arguments(call, computation, attempt)

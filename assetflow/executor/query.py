@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from assetflow.define.definitions import Computation
+from assetflow.define.sql.lineage import column_edges, read_columns
+from assetflow.define.sql.parse import QueryCache
 from assetflow.define.sql.query import Query
 from assetflow.define.values import Context
 from assetflow.errors import AssetflowError, QueryFailedError, did_you_mean
 from assetflow.executor.call import Call, InputCall
+from assetflow.executor.reading import Reading
 from assetflow.model.keys import show
 from assetflow.model.multi_partitions import MultiPartitions
 from assetflow.model.time_partitions import TimePartitions
@@ -26,7 +29,9 @@ _RELATION = "duckdb.DuckDBPyRelation"
 
 
 @contextlib.contextmanager
-def query_value(worker: Worker, call: Call, computation: Computation, context: Context) -> Iterator[Any]:
+def query_value(
+    worker: Worker, call: Call, computation: Computation, context: Context, reading: Reading
+) -> Iterator[Any]:
     """The result of a SQL asset's query as a lazy frame, which is there until the block ends.
 
     QueryFailedError at the place in the user's file, with the nearest name of a column, when DuckDB refuses.
@@ -53,9 +58,30 @@ def query_value(worker: Worker, call: Call, computation: Computation, context: C
             opened.create_macros()
             columns = opened.describe()
             check_columns(query, columns, asset)
-            yield opened.stream(columns)
+            frame = opened.stream(columns)
+            _note_reads(worker, call, query, known, [column for column, _ in columns], reading)
+            yield frame
     except EngineError as error:
         raise query_failed(query, error, known, who=show(asset, call.label)) from None
+
+
+def _note_reads(
+    worker: Worker,
+    call: Call,
+    query: Query,
+    known: Mapping[str, list[str]],
+    output: list[str],
+    reading: Reading,
+) -> None:
+    """Which columns of each input the query reads: what it does not, makes nothing stale."""
+    cache = worker.definitions.queries or QueryCache()
+    reads = read_columns(column_edges(query, known, output, cache))
+    for item in call.inputs:
+        columns = reads.get(item.upstream)
+        added = item.partition_column
+        stored = None if columns is None else [column for column in columns if column != added]
+        # a source has no versions by column
+        reading.saw(item, None if any(part.files is not None for part in item.items) else stored)
 
 
 def _add_tables(worker: Worker, call: Call, query: Query, opened: QueryConnection, known: dict[str, list[str]]) -> None:

@@ -60,6 +60,15 @@ class Reading:
             noted.log.everything = True
         return value
 
+    def saw(self, item: InputCall, columns: Sequence[str] | None) -> None:
+        """Note what a query reads of an input: values of these columns, and which columns there are; None is all."""
+        noted = _Input(item)
+        if columns is None:
+            noted.log.everything = True
+        else:
+            noted.known = Read(columns=tuple(columns))
+        self._inputs.append(noted)
+
     def returned(self, value: Any) -> None:
         """Look at what the function returned, before it is written: queries may tell which names they depend on.
 

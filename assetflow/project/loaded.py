@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from assetflow.catalog.rows import AssetRow
+from assetflow.catalog.rows import AssetRow, ColumnEdge
 from assetflow.define.config_values import ResolvedConfig, resolve_config
 from assetflow.define.declare import Declaration
 from assetflow.define.definitions import Computation, Definitions, Role
@@ -130,9 +130,11 @@ class LoadedProject:
             if not spec.is_source
         }
 
-    def asset_rows(self, configs: Mapping[str, ResolvedConfig]) -> tuple[list[AssetRow], str]:
-        """The rows of the catalog's `assets` view, and a digest that changes with them."""
-        rows = [self._row(key, configs) for key in self.graph.keys]
+    def asset_rows(
+        self, configs: Mapping[str, ResolvedConfig], columns: Mapping[str, tuple[ColumnEdge, ...]]
+    ) -> tuple[list[AssetRow], str]:
+        """The rows of the catalog's `assets` view, with `columns` by asset, and a digest that changes with them."""
+        rows = [replace(self._row(key, configs), columns=columns.get(key, ())) for key in self.graph.keys]
         return rows, fingerprint("a1", *(repr(row) for row in rows))
 
     def _row(self, key: str, configs: Mapping[str, ResolvedConfig]) -> AssetRow:

@@ -40,6 +40,7 @@ from assetflow.project.process import is_alive
 from assetflow.project.recorded import check_recorded, lineage_at
 from assetflow.project.request import Ask, selections_of, targets_of
 from assetflow.project.running import carry_out, mark_fresh
+from assetflow.project.sql_columns import fold_definitions
 from assetflow.project.tick import Watching
 from assetflow.project.values import load_published
 from assetflow.project.versions import rollback
@@ -369,8 +370,7 @@ class Project:
 
     def sync_catalog(self) -> FoldReport:
         """Fold what is pending into `catalog.duckdb`, with the definitions as they are now."""
-        rows, digest = self.loaded.asset_rows(self.loaded.configs({}))
-        return self.catalog.fold(rows, digest=digest)
+        return fold_definitions(self)
 
     def _sync_if_writable(self) -> None:
         """Show the definitions as they are, where the catalog can be written; what was folded is there anyway."""

@@ -27,6 +27,7 @@ from assetflow.project.folder import working_folder
 from assetflow.project.openlineage import reporter_of
 from assetflow.project.planning import Planned, plan_again
 from assetflow.project.process import new_run_id, this_process
+from assetflow.project.sql_columns import asset_rows
 from assetflow.project.stamp import request_words, stamp_path, stats_of, write_stamp
 from assetflow.project.stamp_request import catalog_state, definition_files, source_places, until_ns
 
@@ -64,7 +65,6 @@ def carry_out(
     is_overtaken = project.catalog.log_sizes() != planned.log_sizes
     log = project.catalog.open_log(run_id)
     planned, observed = _numbered(planned, run_id, to_text(now))
-    rows, digest = loaded.asset_rows(planned.configs)
     capture = Capture(output_path(settings.catalog_root, run_id), project.clock, level=settings.log_level, echo=echo)
     request = project.catalog.cancel_request(run_id)
     claims = project.catalog.claims(news=is_overtaken)
@@ -101,6 +101,7 @@ def carry_out(
             request.clear()
             if reporter is not None and (lost := reporter.close()) is not None:
                 notify(lost)
+    rows, digest = asset_rows(project, planned.configs)
     report = project.catalog.fold(rows, digest=digest)
     for notice in report.notices:
         notify(notice.message)
@@ -200,7 +201,7 @@ def _numbered(planned: Planned, run_id: str, at: str) -> tuple[Planned, tuple[Ev
 def mark_fresh(project: Project, planned: Planned, at: str) -> RunResult:
     """The result of a request with nothing to do; leaves a stamp so that the next one is quicker."""
     if project.settings.catalog_root.is_dir():
-        rows, digest = project.loaded.asset_rows(planned.configs)
+        rows, digest = asset_rows(project, planned.configs)
         if not project.catalog.is_current(digest=digest):
             project.catalog.fold(rows, digest=digest)
         _stamp(project, planned)

@@ -199,6 +199,20 @@ def engine_error(error: Exception, sql: str | None, lead: int) -> EngineError:
     )  # fmt: skip
 
 
+def file_columns(path: Path) -> list[tuple[str, str]]:
+    """Names and DuckDB types of the columns of a table file; FormatError for what is none."""
+    import duckdb
+
+    from assetflow.store.external import read_file  # it imports what this module does, and only this needs it
+
+    with duckdb.connect(config={"threads": 1}) as connection:
+        try:
+            relation = read_file(path, "duckdb.DuckDBPyRelation", connection=connection)
+            return [(str(n), str(kind)) for n, kind in zip(relation.columns, relation.types, strict=True)]
+        except duckdb.Error as error:
+            raise FormatError(f"{path.name} is no table: {error}") from None
+
+
 def not_a_table(upstream: str, reason: str) -> FormatError:
     """The error for an upstream whose value a query cannot read."""
     return FormatError(

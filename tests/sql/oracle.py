@@ -43,6 +43,16 @@ def outputs(tables: Tables, sql: str) -> dict[str, list[Any]]:
     return {name: [row[at] for row in rows] for at, name in enumerate(names)}
 
 
+def is_valid(tables: Tables, sql: str) -> bool:
+    """Whether DuckDB takes a query: it refuses some places for a subquery."""
+    fill(tables)
+    try:
+        CONNECTION.execute(f"describe {sql}")
+    except duckdb.BinderException:
+        return False
+    return True
+
+
 def moved(tables: Tables, sql: str, table: str, column: str) -> set[str]:
     """The output columns that differ when the values of one column are others."""
     before = outputs(tables, sql)

@@ -28,7 +28,7 @@ class Known:
 
     assets: Mapping[tuple[str, ...], str]
     schemas: Mapping[str, Sequence[str]]
-    macros: Mapping[str, Origins] = field(default_factory=dict)
+    macros: Mapping[str, Origins | None] = field(default_factory=dict)
     aggregates: frozenset[str] = frozenset()
 
 

@@ -23,7 +23,7 @@ class Expressions:
     """
 
     subquery: Subquery
-    macros: Mapping[str, Origins]
+    macros: Mapping[str, Origins | None]
 
     def origins(self, expression: Any, scope: Scope, *, star: Origins | None = None) -> Origins:
         """Everything that an expression is made of."""
@@ -54,7 +54,8 @@ class Expressions:
                     stack.append((node.get("expr"), use, bound | names))
                 case _:
                     if node.get("class") == "FUNCTION":
-                        found |= used_as(self.macros.get(str(node.get("function_name", "")).lower(), NOTHING), use)
+                        read = self.macros.get(str(node.get("function_name", "")).lower(), NOTHING)
+                        found |= _every(scope, Use.UNKNOWN) if read is None else used_as(read, use)
                     stack.extend((part, role, bound) for part, role in _parts(node, use))
         return frozenset(found)
 

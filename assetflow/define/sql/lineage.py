@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assetflow.define.sql.column_lineage import ColumnLineage, Known
-from assetflow.define.sql.columns import EVERY, Origin, Use
+from assetflow.define.sql.columns import EVERY, Origin, Origins, Use
 from assetflow.define.sql.parse import QueryCache
 from assetflow.define.sql.query import Query
+from assetflow.define.sql.tree import nodes
 
 Edges = tuple[tuple[str, str, str, str], ...]
 """(column, input asset, input column, kind), sorted."""
@@ -64,9 +65,20 @@ def _edges(
     )
 
 
-def _macros(query: Query, cache: QueryCache) -> dict[str, frozenset[Origin]]:
-    """What the macros of a query read: which columns of an asset is not followed into them, so all may be."""
-    found: dict[str, frozenset[Origin]] = {}
-    for name, assets in query.macro_reads:
-        found[name.lower()] = frozenset(Origin(asset, EVERY, Use.UNKNOWN) for asset in assets)
+def _macros(query: Query, cache: QueryCache) -> dict[str, Origins | None]:
+    """What the macros of a query read beside their arguments; None is any column in scope where they are called.
+
+    Columns are not followed into a macro: of an asset that one reads, any column may be the one.
+    """
+    found: dict[str, Origins | None] = {}
+    for macro in query.macros:
+        mentioned = [
+            str(node["column_names"][0]).lower()
+            for body in macro.bodies
+            for node in nodes(cache.parser.statement(body)[0])
+            if node.get("class") == "COLUMN_REF"
+        ]
+        takes_from_outside = not macro.assets and not set(mentioned) <= set(macro.parameters)
+        unknown = frozenset(Origin(asset, EVERY, Use.UNKNOWN) for asset in macro.assets)
+        found[macro.name.lower()] = None if takes_from_outside else unknown
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -123,6 +124,7 @@ class QueryCache:
         self._known: dict[str, Any] = {}
         self._used: dict[str, Any] = {}
         self._dirty = False
+        self._lock = threading.RLock()
         if path is not None:
             try:
                 record = json.loads(path.read_bytes())
@@ -138,12 +140,13 @@ class QueryCache:
     def kept(self, kind: str, text: str, make: Any) -> Any:
         """A plain value by a kind and a text that decides it, made when it is not known."""
         key = f"{kind}:{xxh3_128_hexdigest(text.encode())}"
-        if key not in self._used:
-            if key not in self._known:
-                self._known[key] = json.loads(json.dumps(make()))
-                self._dirty = True
-            self._used[key] = self._known[key]
-        return self._used[key]
+        with self._lock:  # steps run on threads, and they share the parser
+            if key not in self._used:
+                if key not in self._known:
+                    self._known[key] = json.loads(json.dumps(make()))
+                    self._dirty = True
+                self._used[key] = self._known[key]
+            return self._used[key]
 
     def save(self) -> None:
         """Write what was used, when something is new."""

@@ -40,6 +40,19 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MacroReads:
+    """What a macro of DuckDB may read beside its arguments: the assets it names, and columns where it is called.
+
+    `bodies` are its queries, `parameters` the names in them that stand for arguments.
+    """
+
+    name: str
+    assets: tuple[str, ...]
+    bodies: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What a worker runs, and what a message needs to point at the user's text. Plain data through and through.
 
@@ -58,7 +71,8 @@ class Query:
     zone: str = "UTC"
     digest: str = ""
     dynamic: bool = False
-    components: tuple[tuple[str, str, str], ...] = field(default=())
+    components: tuple[tuple[str, str, str], ...] = ()
+    macros: tuple[MacroReads, ...] = ()
 
     @property
     def upstreams(self) -> tuple[str, ...]:
@@ -144,6 +158,7 @@ class Reading:
         self._check_calls(parsed, text, own, macros)
         self._check_parameters(parsed, text)
         tables = [*self._tables(parsed.tables, text)]
+        named = len(tables)
         for macro in used:
             for found in macro.parsed(self.setting.cache):
                 free = [m for m in found.tables if m.name.lower() not in macro.parameters]
@@ -163,6 +178,11 @@ class Reading:
             parameters=tuple(dict.fromkeys(mention.name for mention in parsed.parameters)),
             dynamic=parsed.dynamic,
             digest=self.setting.cache.parsed(body).digest or parsed.digest or "", components=(*written, *created),
+            macros=tuple(
+                MacroReads(name=macro.name, assets=tuple(dict.fromkeys(table.asset for table in tables[named:])),
+                           bodies=macro.bodies, parameters=tuple(sorted(macro.parameters)))
+                for macro in used
+            ),
         )  # fmt: skip
 
     def _body(self, file: str | None) -> str | None:
