@@ -52,7 +52,16 @@ class Worker:
         with self._attempt(call) as attempt:
             computation = self.definitions.computations[call.computation]
             context = attempt.context
-            with self._value(call, computation, attempt) as value:
+            if computation.query is not None:
+                self.began(call)
+                with query_value(self, call, computation, context, attempt.reading) as frame:
+                    attempt.made = self._write(call, computation, context, frame)
+            else:
+                arguments = self._arguments(call, computation, attempt)
+                self.began(call)
+                value = computation.fn(**arguments)
+                if inspect.isawaitable(value):
+                    value = asyncio.run(_awaited(value))
                 attempt.reading.returned(value)
                 attempt.made = self._write(call, computation, context, value)
         return attempt.outcome()
@@ -69,19 +78,6 @@ class Worker:
                 attempt.reading.returned(value)
                 attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
         return attempt.outcome()
-
-    @contextlib.contextmanager
-    def _value(self, call: Call, computation: Computation, attempt: _Attempt) -> Iterator[Any]:
-        """What the function returns, or the result of the query, which is there until the block ends."""
-        if computation.query is not None:
-            self.began(call)
-            with query_value(self, call, computation, attempt.context, attempt.reading) as frame:
-                yield frame
-            return
-        arguments = self._arguments(call, computation, attempt)
-        self.began(call)
-        value = computation.fn(**arguments)
-        yield asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
 
     @contextlib.contextmanager
     def _attempt(self, call: Call) -> Iterator[_Attempt]:

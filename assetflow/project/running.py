@@ -89,6 +89,7 @@ def carry_out(
         replan=lambda: plan_again(project, planned),
         pool=project.processes,
     )
+    rows, digest = asset_rows(project, planned.configs)
     reporter = reporter_of(project, rows)
     heard: tuple[Subscriber, ...] = subscribers if reporter is None else (*subscribers, reporter)
     options = RunOptions(workers=workers, executor=settings.executor, fail_fast=fail_fast, subscribers=heard)
@@ -101,7 +102,7 @@ def carry_out(
             request.clear()
             if reporter is not None and (lost := reporter.close()) is not None:
                 notify(lost)
-    rows, digest = asset_rows(project, planned.configs)
+    rows, digest = asset_rows(project, planned.configs)  # columns are known of what was published just now
     report = project.catalog.fold(rows, digest=digest)
     for notice in report.notices:
         notify(notice.message)

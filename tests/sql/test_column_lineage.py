@@ -167,11 +167,11 @@ def test_the_view_and_the_command_follow_columns_through_assets(tmp_path: Path) 
     ]
     unknown = project.query("select * from column_lineage where asset = 'daily'")
     assert [(row["column"], row["input_column"], row["kind"]) for row in unknown] == [("*", "*", "unknown")]
-    found = assetflow("lineage", "report", "--columns", "T", "--json", at=tmp_path).json()["upstream"]
+    found = assetflow("lineage", "report", "--columns", "T", "--json", at=tmp_path).json["upstream"]
     assert {("orders", "amount", "value", 2), ("orders", "day", "filter", 2), ("totals", "total", "value", 1)} <= {
         (hop["input_asset"], hop["input_column"], hop["kind"], hop["depth"]) for hop in found
     }
-    down = assetflow("lineage", "orders", "--columns", "amount", "--json", at=tmp_path).json()["downstream"]
+    down = assetflow("lineage", "orders", "--columns", "amount", "--json", at=tmp_path).json["downstream"]
     assert {(hop["asset"], hop["column"]) for hop in down} == {("totals", "total"), ("report", "t"), ("daily", "*")}
 
 

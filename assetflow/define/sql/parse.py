@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from xxhash import xxh3_128_hexdigest
 
 from assetflow.define.sql.text import character, with_pivot_values
-from assetflow.define.sql.tree import canonical, nodes, place, table_path
+from assetflow.define.sql.tree import canonical, nodes, place, read_json, table_path, write_json
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -74,7 +74,7 @@ class Parser:
             {"sql": sql},
         ).fetchone()
         assert row is not None
-        found: dict[str, Any] = json.loads(row[0])
+        found: dict[str, Any] = read_json(row[0])
         return found
 
     @property
@@ -170,7 +170,7 @@ def parse(sql: str, parser: Parser) -> Parsed:
     statements = tree["statements"]
     if len(statements) != 1:
         return Parsed(problem="there are several queries, and an asset is one", at=0)
-    form = json.dumps([dynamic, canonical(statements[0]["node"])], sort_keys=True, ensure_ascii=False)
+    form = write_json([dynamic, canonical(statements[0]["node"])])
     every = list(nodes(statements[0]["node"]))
     return Parsed(
         digest=f"{ALGORITHM}:{xxh3_128_hexdigest(form.encode())}",

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 Node = Mapping[str, Any]
 
+_DEPTH = 20_000
 _PLACES = frozenset({"query_location", "query_location_length", "qualified_name"})
 _NAMES = frozenset({"column_names", "table_name", "schema_name", "catalog_name", "using_columns", "function_name"})
+
+
+def read_json(text: str) -> Any:
+    """JSON that nests as deeply as an expression of a thousand terms does."""
+    with _deep():
+        return json.loads(text)
+
+
+def write_json(value: Any) -> str:
+    """A value as JSON with sorted keys, however deeply it nests."""
+    with _deep():
+        return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+@contextlib.contextmanager
+def _deep() -> Iterator[None]:
+    """Python's limit is for runaway recursion; DuckDB's own for expressions is lower than what this allows."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _DEPTH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def nodes(root: Any) -> Iterator[Node]:
