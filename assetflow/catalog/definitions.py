@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xxhash import xxh3_128_hexdigest
 
+from assetflow.catalog import outside
 from assetflow.catalog.disk import writing
 from assetflow.catalog.rows import AssetRow
 from assetflow.catalog.schema import Connection
@@ -18,7 +19,7 @@ insert into inside.definitions by name
 select * from read_json($path, format = 'newline_delimited', maximum_object_size = 67108864, columns = {
     asset: 'VARCHAR', "group": 'VARCHAR', kind: 'VARCHAR', code_version: 'VARCHAR', config_version: 'VARCHAR',
     partitions: 'VARCHAR', policies: 'JSON', upstreams: 'VARCHAR[]', tags: 'JSON', owners: 'VARCHAR[]',
-    description: 'VARCHAR', location: 'VARCHAR'})"""
+    description: 'VARCHAR', location: 'VARCHAR', definition: 'VARCHAR'})"""
 
 _COLUMNS = """
 insert into inside.column_edges
@@ -32,15 +33,20 @@ def digest_of(definitions: Sequence[AssetRow]) -> str:
     return xxh3_128_hexdigest(json.dumps([asdict(row) for row in definitions], sort_keys=True).encode())
 
 
-def replace_definitions(con: Connection, definitions: Sequence[AssetRow], *, scratch: Path) -> None:
-    """Fill the tables of declared assets with exactly these rows, inside the caller's transaction."""
+def replace_definitions(con: Connection, definitions: Sequence[AssetRow], *, scratch: Path) -> set[int]:
+    """Fill the tables of declared assets with exactly these rows, inside the caller's transaction.
+
+    The numbers of the assets whose partitions are defined otherwise than before.
+    """
+    before = dict(con.execute("select asset, coalesce(definition, '') from inside.definitions").fetchall())
     con.execute("delete from inside.definitions")
     con.execute("delete from inside.column_edges")
     rows = sorted(definitions, key=lambda row: row.asset)
-    if not rows:
-        return
-    with writing(scratch):
-        scratch.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
-    con.execute(_ASSETS, {"path": str(scratch)})
+    if rows:
+        with writing(scratch):
+            scratch.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+        con.execute(_ASSETS, {"path": str(scratch)})
     if any(row.columns for row in rows):
         con.execute(_COLUMNS, {"path": str(scratch)})
+    now = {row.asset: row.definition or "" for row in rows}
+    return outside.remake(con, [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)])

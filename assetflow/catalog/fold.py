@@ -269,8 +269,8 @@ def _take(work: _Work, chunk: list[Line], paths: Paths) -> None:
     inserts.insert(work.con, found)
     if "tables" not in work.settings and stage.has_tables(work.con):
         work.settings["tables"] = "yes"
-    if "tables" in work.settings and ("step_finished" in found or "pointer_moved" in found):
-        work.touched |= tables.touched(work.con)
+    if "tables" in work.settings:
+        work.touched |= tables.touched(work.con, found)
     fault("fold.insert")
     work.con.execute("commit")
     work.events += len(chunk)
@@ -286,13 +286,15 @@ def _finish(work: _Work, paths: Paths) -> None:
         work.settings["store_root"] = store_root
         work.touched = tables.every(con) if "tables" in work.settings else set()
         work.changed = True
+    if request.definitions is not None and work.settings.get("digest") != request.digest:
+        con.execute("begin")
+        work.touched |= replace_definitions(con, request.definitions, scratch=paths.stage)
+        con.execute("commit")
+        work.settings["digest"] = request.digest or ""
+        work.changed = True
     # outside of the transaction, which the first view that cannot be made would end
     work.notices += tables.refresh(con, work.touched, store_root=request.store_root)
     con.execute("begin")
-    if request.definitions is not None and work.settings.get("digest") != request.digest:
-        replace_definitions(con, request.definitions, scratch=paths.stage)
-        work.settings["digest"] = request.digest or ""
-        work.changed = True
     work.changed |= bool(work.pending.notices)
     work.notices += work.pending.notices
     work.notices += [

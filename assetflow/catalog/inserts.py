@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assetflow.catalog import outside
 from assetflow.catalog.schema import Connection
 
 
@@ -216,3 +217,6 @@ def insert(con: Connection, kinds: dict[str, int]) -> None:
     if "step_finished" in kinds or "pointer_moved" in kinds:
         for statement in _PUBLISH:
             con.execute(statement)
+        outside.mark_moved(con)
+    if "partitions_changed" in kinds:
+        outside.remake_dynamic(con)

@@ -20,7 +20,7 @@ class AssetRow:
     """One declared asset, as the `assets` view shows it; only the project knows the definitions.
 
     `policies` and `tags` are plain JSON values, `partitions` describes the partitions definition in a few words (None:
-    unpartitioned), `location` is `file:line`.
+    unpartitioned) and `definition` as JSON, `location` is `file:line`.
     """
 
     asset: str
@@ -36,6 +36,7 @@ class AssetRow:
     description: str = ""
     location: str | None = None
     columns: tuple[ColumnEdge, ...] = ()
+    definition: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,9 @@ create table inside.code_texts(hash varchar, text varchar);
 
 create table inside.definitions(
     asset varchar, "group" varchar, kind varchar, code_version varchar, config_version varchar, partitions varchar,
-    policies json, upstreams varchar[], tags json, owners varchar[], description varchar, location varchar);
+    policies json, upstreams varchar[], tags json, owners varchar[], description varchar, location varchar,
+    definition varchar);
+create table inside.outside(asset integer, partition integer);
 create table inside.column_edges(
     asset varchar, "column" varchar, input_asset varchar, input_column varchar, kind varchar);
 create table inside.ticks(environment varchar, number bigint, what varchar, detail json, ticked_at timestamp);
@@ -129,7 +131,13 @@ def _scheduler(con: Connection) -> None:
     con.execute("create table inside.scheduler(environment varchar, name varchar, value json, number bigint)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_dynamic_order, _equal_versions, _reads, _scheduler)
+def _outside(con: Connection) -> None:
+    """Partitions outside their definition; the next fold of the definitions fills it in."""
+    con.execute("alter table inside.definitions add column definition varchar")
+    con.execute("create table inside.outside(asset integer, partition integer)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_dynamic_order, _equal_versions, _reads, _scheduler, _outside)
 """`MIGRATIONS[n]` takes a catalog of version n + 1 to version n + 2, inside the transaction of a fold."""
 
 

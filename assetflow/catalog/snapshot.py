@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from assetflow.catalog.moves import moved_since, position_of
+from assetflow.catalog.outside import replay
 from assetflow.catalog.published import CURRENT, TIME, Published
 from assetflow.catalog.reader import Reader
 from assetflow.catalog.ids import id_number, id_prefix, id_text
@@ -183,7 +184,7 @@ def read_snapshot(
                 detail=json.loads(detail) if detail else {},
                 id=id,
             )
-        dynamic = _replay(cursor.execute(_DYNAMIC).fetchall())
+        dynamic = replay(cursor.execute(_DYNAMIC).fetchall())
         order = cursor.execute(_ORDER).fetchone()
     finally:
         cursor.close()
@@ -206,15 +207,3 @@ def read_snapshot(
         objects=current.objects,
         has_code=lazy.has_code,
     )
-
-
-def _replay(changes: list[tuple[str, list[str] | None, list[str] | None]]) -> dict[str, tuple[str, ...]]:
-    """The keys of every dynamic partitions definition after all its changes, in the order they came in."""
-    keys: dict[str, dict[str, None]] = {}
-    for definition, added, removed in changes:
-        have = keys.setdefault(definition, {})
-        for key in removed or ():
-            have.pop(key, None)
-        for key in added or ():
-            have.setdefault(key)
-    return {definition: tuple(have) for definition, have in keys.items()}

@@ -1,13 +1,17 @@
-"""The `data` schema: one view per table-shaped asset over the files it currently consists of."""
+"""The `data` schema: one view per table-shaped asset over the files it currently consists of.
+
+Partitions that the definition does not have are no part of it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import duckdb
 
+from assetflow.catalog import outside
 from assetflow.catalog.rows import Notice
 from assetflow.catalog.schema import Connection
 
@@ -21,6 +25,7 @@ join inside.assets a on a.asset = p.asset
 join inside.materializations m on m.m = p.m and m.format = 'parquet'
 left join inside.partitions q on q.partition = p.partition
 where a.asset in (select unnest(?::integer[]))
+  and not exists (select 1 from inside.outside o where o.asset = p.asset and o.partition = p.partition)
 order by a.key, q.key nulls first, p.partition"""
 
 _TOUCHED = """
@@ -31,9 +36,12 @@ left join inside.assets a on a.asset = w.asset
 where m.format = 'parquet' or a.key in (select view_name from duckdb_views() where schema_name = 'data')"""
 
 
-def touched(con: Connection) -> set[int]:
-    """The numbers of the assets whose view the staged pointer moves have made out of date."""
-    return {row[0] for row in con.execute(_TOUCHED, [ENVIRONMENT]).fetchall()}
+def touched(con: Connection, kinds: Container[str]) -> set[int]:
+    """The numbers of the assets whose view the staged events of these kinds have made out of date."""
+    found = outside.with_dynamic_keys(con) if "partitions_changed" in kinds else set()
+    if "step_finished" in kinds or "pointer_moved" in kinds:
+        found |= {row[0] for row in con.execute(_TOUCHED, [ENVIRONMENT]).fetchall()}
+    return found
 
 
 def every(con: Connection) -> set[int]:

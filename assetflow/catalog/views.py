@@ -17,8 +17,9 @@ from assetflow.catalog.ids import id_text
 _CURRENT = f"""
 select v.name as environment, a.key as asset, q.key as partition, {id_text("p.m", "x")} as materialization,
     m.data_version, m.code_version, m.config_version, m.input_fingerprint, m.finished_at as materialized_at,
-    x.text as run_id, m.uri, m.format, m.rows, m.bytes, p.moved_at as published_at
+    x.text as run_id, m.uri, m.format, m.rows, m.bytes, p.moved_at as published_at, o.asset is not null as outside
 from {{pointers}} p
+left join inside.outside o on o.asset = p.asset and o.partition = p.partition
 join inside.environments v on v.environment = p.environment
 join inside.assets a on a.asset = p.asset
 left join inside.partitions q on q.partition = p.partition

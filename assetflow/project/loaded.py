@@ -164,6 +164,7 @@ class LoadedProject:
             owners=spec.owners,
             description=spec.description,
             location=None if spec.location is None else str(spec.location),
+            definition=None if spec.partitions is None else spec.partitions.fingerprint(),
         )
 
 

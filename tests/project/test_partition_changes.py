@@ -137,6 +137,50 @@ def test_what_is_kept_is_read_by_its_key(tmp_path: Path) -> None:
     assert [row.partition for row in p.history("a", "x")] == ["x"]
 
 
+def in_sql(p: af.Project) -> tuple[list[str], list[str]]:
+    """The rows of the whole in SQL, and the partitions that are marked as outside."""
+    rows = p.query("select k from data.a order by k")
+    marked = p.query("select partition from asset_partitions where outside and asset = 'a' order by 1")
+    return [row["k"] for row in rows], [row["partition"] for row in marked]
+
+
+@pytest.mark.parametrize(
+    ("after", "rows", "outside"),
+    [
+        (LETTERS, ["x", "y"], []),
+        (af.StaticPartitions(["y"]), ["y"], ["x"]),
+        (af.StaticPartitions(["y", "z"]), ["y", "z"], ["x"]),
+        (None, ["whole"], ["x", "y"]),
+    ],
+    ids=["as before", "one gone", "one gone and one new", "no partitions"],
+)
+def test_a_whole_in_sql_is_what_the_definition_has(
+    tmp_path: Path, after: Any, rows: list[str], outside: list[str]
+) -> None:
+    project(tmp_path, LETTERS).materialize()
+    with project(tmp_path, after) as p:
+        p.materialize()
+        assert in_sql(p) == (rows, outside)
+    with project(tmp_path, LETTERS) as p:
+        p.materialize()
+        found, marked = in_sql(p)
+        assert (found, marked) == (["x", "y"], [None] if after is None else ["z"] if "z" in rows else [])
+        p.catalog.rebuild()
+        p.materialize()
+        assert in_sql(p) == (found, marked)
+
+
+def test_a_whole_in_sql_follows_keys_that_come_and_go(tmp_path: Path) -> None:
+    with project(tmp_path, af.DynamicPartitions("letters")) as p:
+        p.add_partitions("letters", ["x", "y"])
+        p.materialize()
+        assert in_sql(p) == (["x", "y"], [])
+        p.remove_partitions("letters", ["x"])
+        assert in_sql(p) == (["y"], ["x"])
+        p.add_partitions("letters", ["x"])
+        assert in_sql(p) == (["x", "y"], [])
+
+
 PARTS = """
 import assetflow as af
 
