@@ -34,10 +34,11 @@ def digest_of(definitions: Sequence[AssetRow]) -> str:
 
 
 def replace_definitions(con: Connection, definitions: Sequence[AssetRow], *, scratch: Path) -> set[int]:
-    """Fill the tables of declared assets with exactly these rows, inside the caller's transaction.
+    """Fill the tables of declared assets with exactly these rows, in a transaction of its own.
 
     The numbers of the assets whose partitions are defined otherwise than before.
     """
+    con.execute("begin")
     before = dict(con.execute("select asset, coalesce(definition, '') from inside.definitions").fetchall())
     con.execute("delete from inside.definitions")
     con.execute("delete from inside.column_edges")
@@ -49,4 +50,6 @@ def replace_definitions(con: Connection, definitions: Sequence[AssetRow], *, scr
     if any(row.columns for row in rows):
         con.execute(_COLUMNS, {"path": str(scratch)})
     now = {row.asset: row.definition or "" for row in rows}
-    return outside.remake(con, [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)])
+    changed = outside.remake(con, [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)])
+    con.execute("commit")
+    return changed

@@ -287,9 +287,7 @@ def _finish(work: _Work, paths: Paths) -> None:
         work.touched = tables.every(con) if "tables" in work.settings else set()
         work.changed = True
     if request.definitions is not None and work.settings.get("digest") != request.digest:
-        con.execute("begin")
         work.touched |= replace_definitions(con, request.definitions, scratch=paths.stage)
-        con.execute("commit")
         work.settings["digest"] = request.digest or ""
         work.changed = True
     # outside of the transaction, which the first view that cannot be made would end
