@@ -26,7 +26,7 @@ from assetflow.graph.validate import validate
 from assetflow.model.asset import AssetSpec, Compute
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.model.version import AssetVersions, CodeVersion, fingerprint
-from assetflow.project.policies import with_inherited
+from assetflow.project.policies import job_problems, with_inherited
 
 
 @dataclass(frozen=True)
@@ -240,6 +240,8 @@ def load_project(settings: Settings, environ: Mapping[str, str], space: ModuleSp
     if found:
         raise DefinitionError(found)
     graph = with_inherited(AssetGraph(definitions.specs), settings.freshness)
+    if wrong := tuple(job_problems(definitions.jobs, graph, settings.root)):
+        raise DefinitionError(wrong)
     return LoadedProject(settings=settings, definitions=definitions, graph=graph, environ=environ, space=space)
 
 

@@ -1,12 +1,14 @@
-"""Freshness policies that assets inherit from `[tool.assetflow.freshness]`: selections and what holds for them."""
+"""What names assets by selection beside them: policies of `[tool.assetflow.freshness]`, and jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from assetflow.errors import SettingsError, UsageError
+from assetflow.define.schedule import Job
+from assetflow.errors import Problem, SettingsError, UsageError, did_you_mean
 from assetflow.graph.graph import AssetGraph
 from assetflow.graph.selection import parse, resolve
 from assetflow.model.freshness import FreshnessPolicy
@@ -39,3 +41,26 @@ def with_inherited(graph: AssetGraph, defaults: Mapping[str, Any]) -> AssetGraph
         for key, spec in graph.specs.items()
     ]
     return AssetGraph(specs)
+
+
+def job_problems(jobs: Iterable[Job], graph: AssetGraph, project: Path) -> Iterator[Problem]:
+    """What is wrong with jobs, now that the assets are known: selections and the assets that config names."""
+    for job in jobs:
+        file = job.file
+        if file is not None and Path(file).is_relative_to(project):
+            file = Path(file).relative_to(project).as_posix()
+        for text in job.selection:
+            if "status:" in text or "changed:" in text:
+                continue  # answered when it runs
+            try:
+                resolve([parse(text)], graph, None)
+            except UsageError as error:
+                yield Problem(
+                    slug="job", message=f"job `{job.name}`: {error.message}", file=file, line=job.line, hint=error.hint
+                )
+        for asset in job.config:
+            if asset not in graph or graph.specs[asset].is_source:
+                yield Problem(
+                    slug="job", message=f"job `{job.name}`: config names the asset `{asset}`, which is not declared",
+                    file=file, line=job.line, hint=did_you_mean(asset, graph.keys),
+                )  # fmt: skip

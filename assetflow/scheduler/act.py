@@ -92,6 +92,8 @@ def _carry_out(project: Project, memory: Memory, request: Request, tell: Tell) -
         result = project.run_planned(planned)
     except AssetflowError as problem:
         error = problem.message
+    except Exception as problem:  # one request that stays open would keep all the others from their turn
+        error = f"{type(problem).__name__}: {problem}"
     status = "failed" if result is None else str(result.status)
     ended = Ended(request=request, status=status, run_id=None if result is None else result.run_id, error=error)
     if status == RunStatus.CANCELED:

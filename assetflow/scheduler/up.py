@@ -26,6 +26,7 @@ from assetflow.project.process import this_process
 from assetflow.scheduler.notify_ready import ready
 from assetflow.scheduler.wake import read_wake
 
+_WAIT_FOR_ROUND = 0.2
 _LOOK = 1.0
 """Seconds between two looks at the clock and the files."""
 
@@ -52,6 +53,21 @@ def only_one(catalog_root: Path) -> Iterator[None]:
         owner = this_process()
         os.ftruncate(fd, 0)
         os.write(fd, json.dumps({"pid": owner.pid, "host": owner.host}).encode())
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def one_round(catalog_root: Path) -> Iterator[None]:
+    """Be the only round of a project during the block, after one that a dead scheduler has left behind is through."""
+    path = catalog_root / "round.lock"
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        while not try_lock(fd):
+            time.sleep(_WAIT_FOR_ROUND)
         yield
     finally:
         os.close(fd)

@@ -421,3 +421,28 @@ def test_there_is_one_scheduler_per_project(tmp_path: Path) -> None:
     assert caught.value.payload["pid"]
     with only_one(tmp_path):
         pass
+
+
+def test_a_job_that_selects_what_is_not_there_is_a_problem_of_the_file(site: Site) -> None:
+    site.write('@af.asset\ndef report(): return 1\naf.job("daily", "+reprot", config={"reprot": {"x": 1}})\n')
+    with pytest.raises(af.DefinitionError, match="job `daily`") as caught, site.project() as project:
+        _ = project.graph
+    assert "did you mean `report`?" in str(caught.value)
+
+
+def test_two_jobs_of_one_name_are_a_problem(site: Site) -> None:
+    site.write('@af.asset\ndef a(): return 1\naf.job("daily", "a")\naf.job("daily", "*")\n')
+    with pytest.raises(af.DefinitionError, match="two of job `daily`"), site.project() as project:
+        _ = project.graph
+
+
+def test_a_request_that_cannot_be_carried_out_keeps_no_other_from_its_turn(site: Site) -> None:
+    site.write(
+        "@af.asset(automation=af.eager())\ndef a(): return 1\n"
+        '@af.sensor(every="1h")\ndef wrong(): return af.RunRequest(selection="nothing-there")\n'
+    )
+    found = site.round()
+    assert [(str(each.request.kind), each.status) for each in found.ended] == [
+        ("condition", "succeeded"), ("sensor", "failed"),
+    ]  # fmt: skip
+    assert site.round(minutes=1).ended == ()

@@ -94,12 +94,13 @@ def _round(session: Session, settings: Settings) -> int:
     """One round in this process; what to wait for next is left in a file."""
     # not at the top: the waiting process needs nothing of this
     from assetflow.scheduler.act import carry_round
+    from assetflow.scheduler.up import one_round
     from assetflow.scheduler.wake import wake_after, write_wake
 
     tell = _Teller(session)
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with session.project(settings) as project:
+        with one_round(settings.catalog_root), session.project(settings) as project:
             try:
                 found = carry_round(project, tell)
                 write_wake(settings.cache_root / "up.json", wake_after(project, found))
@@ -108,6 +109,9 @@ def _round(session: Session, settings: Settings) -> int:
                 _wait_for_change(settings, project)
                 return FAILED
         return FAILED if found.failed else 0
+    except KeyboardInterrupt:
+        session.threads_left = True  # a step may go on in a thread, and nobody waits for it
+        return CANCELED
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
