@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from types import ModuleType
 
 _INSTALLED_FOLDERS = frozenset({"site-packages", "dist-packages"})
 _OWN_FOLDER = str(Path(__file__).resolve().parents[2])
+_PRIVATE_TOP = re.compile(r"_assetflow_\d+")
 _OWN_NAME = __name__.partition(".")[0]
 _STANDARD_FOLDERS = tuple(
     dict.fromkeys(os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
@@ -98,6 +100,8 @@ class Origins:
     def _of_top(self, top: str) -> Origin:
         if top == _OWN_NAME:
             return Origin.OWN
+        if _PRIVATE_TOP.fullmatch(top):
+            return Origin.PROJECT  # the files of a loaded project
         places = [os.path.join(folder, top) for folder in (*self.import_roots, *self.roots)]
         if any(os.path.isfile(f"{place}.py") or os.path.isfile(f"{place}/__init__.py") for place in places):
             return Origin.PROJECT
