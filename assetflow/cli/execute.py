@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
+from assetflow.cli.determinism import determinism_words
 from assetflow.cli.main import CANCELED
 from assetflow.cli.planning import note_plan
 from assetflow.cli.progress import Display
@@ -33,6 +34,7 @@ class RunWay:
 
     workers: int | None = None
     fail_fast: bool = False
+    verify: bool = False
     parent_run: str | None = None
 
 
@@ -53,6 +55,9 @@ def carry_out(session: Session, project: Project, ask: Ask, way: RunWay) -> int:
     if session.json:
         screen.document(result.to_json())
     _report(session, project, planned, result)
+    if way.verify and result.run_id is not None:
+        for text in determinism_words(project.determinism(result.run_id)):
+            screen.note(text)
     match result.status:
         case RunStatus.SUCCEEDED:
             return 0
@@ -71,6 +76,7 @@ def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> R
             planned,
             workers=workers,
             fail_fast=way.fail_fast,
+            verify=way.verify,
             on_event=[display.hear],
             echo=display.echo,
             notify=display.note,

@@ -65,6 +65,7 @@ class Options:
     pure: bool = False
     side_effect: bool = False
     unordered: bool = False
+    float_tolerance: Any = None
     batch: Any = None
     adds_partitions: Any = ()
     max_partitions: Any = None

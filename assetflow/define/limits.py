@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from assetflow.define.declare import Options
+from assetflow.define.tolerance import tolerance_problems
 from assetflow.errors import did_you_mean
 from assetflow.model.asset import Compute
 
@@ -54,7 +55,8 @@ def compute_of(options: Options, *, is_async: bool) -> Compute | None:
 
 
 def limit_problems(options: Options, *, is_async: bool) -> Iterator[Found]:
-    """What is wrong with the limits, and with where the function shall run."""
+    """What is wrong with the limits, with where the function shall run, and with what counts as the same result."""
+    yield from tolerance_problems(options)
     if options.timeout is not None and _seconds(options.timeout) is None:
         hint = "use seconds or a timedelta, more than 0; leave it out for no limit"
         yield "timeout", f"timeout= is {options.timeout!r}", hint

@@ -11,6 +11,7 @@ from assetflow.define.declare import Declaration, Output
 from assetflow.errors import UsageError
 from assetflow.model.condition import AutomationCondition
 from assetflow.model.freshness import FreshnessPolicy
+from assetflow.model.policy import RetryPolicy
 
 
 def policy_problems(declaration: Declaration) -> Iterator[tuple[str, str, str | None]]:
@@ -52,3 +53,10 @@ def _freshness(given: Any) -> FreshnessPolicy | None:
     if isinstance(given, (str, timedelta)):
         return FreshnessPolicy(max_age=given)
     raise UsageError(f"freshness= is {given!r}", hint="use FreshnessPolicy(max_age=timedelta(...)), or text like `6h`")
+
+
+def retry_option(retry: Any) -> RetryPolicy | None:
+    """The retry policy that `retry=` means; a number is how often."""
+    if isinstance(retry, int) and not isinstance(retry, bool):
+        return RetryPolicy(max_retries=retry) if retry > 0 else None
+    return retry if isinstance(retry, RetryPolicy) else None

@@ -27,9 +27,10 @@ from assetflow.define.partition_options import (
     option_problems,
     own_history_problems,
 )
-from assetflow.define.policy_options import policy_fields, policy_problems
+from assetflow.define.policy_options import policy_fields, policy_problems, retry_option
 from assetflow.define.sql.assets import SqlAsset, SqlScene, with_partitions
 from assetflow.define.sql.reading import read_declaration, runs_in_duckdb
+from assetflow.define.tolerance import tolerance_from
 from assetflow.errors import AssetflowError, Problem, did_you_mean
 from assetflow.model.asset import AssetKind, AssetSpec, InputSpec, Location
 from assetflow.model.keys import key_problem
@@ -142,7 +143,7 @@ class _Reader:
             return_annotation=annotations_of(declaration.fn).get("return"),
             compute=compute_of(self.options, is_async=is_async),
             limits=limits_of(self.options),
-            retry=_retry(self.options.retry),
+            retry=retry_option(self.options.retry),
         )
         specs = [self._spec(output, tuple(inputs), computation=computation) for output in declaration.outputs]
         return specs, computation
@@ -160,7 +161,7 @@ class _Reader:
         computation = Computation(
             name=str(output.key), assets=(str(output.key),), declaration=declaration, fn=runs_in_duckdb,
             parameters=found.parameters, query=found.query, compute=compute_of(self.options, is_async=False),
-            limits=limits_of(self.options), retry=_retry(self.options.retry),
+            limits=limits_of(self.options), retry=retry_option(self.options.retry),
         )  # fmt: skip
         return [self._spec(output, tuple(inputs), computation=computation)], computation
 
@@ -327,13 +328,14 @@ class _Reader:
             description=self._description(own.get("description")),
             location=self.location,
             **policy_fields(self.declaration, output),
-            retry=_retry(options.retry),
+            retry=retry_option(options.retry),
             compute=None if computation is None else computation.compute,
             priority=options.priority,
             pool=options.pool,
             pure=options.pure,
             side_effect=options.side_effect,
             unordered=bool(own.get("unordered", options.unordered)),
+            float_tolerance=tolerance_from(options.float_tolerance),
             batch=batch_size(options.batch),
             adds_partitions=added_names(options.adds_partitions),
             max_partitions=options.max_partitions,
@@ -370,12 +372,6 @@ def _default(found: FunctionParameter) -> Any:
 
 def _as_tags(tags: Any) -> Mapping[str, str]:
     return dict(tags) if isinstance(tags, Mapping) else dict.fromkeys(tags, "")
-
-
-def _retry(retry: Any) -> RetryPolicy | None:
-    if isinstance(retry, int) and not isinstance(retry, bool):
-        return RetryPolicy(max_retries=retry) if retry > 0 else None
-    return retry if isinstance(retry, RetryPolicy) else None
 
 
 def _key_of(target: Any) -> str | None:

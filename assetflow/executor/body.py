@@ -24,6 +24,7 @@ from assetflow.executor.query import query_value
 from assetflow.executor.reading import Reading
 from assetflow.executor.resources import ResourcePool
 from assetflow.executor.tasks import Place
+from assetflow.executor.twice import kept_within, verified, verified_async, wants_verifying
 from assetflow.model.clock import Clock, to_text
 from assetflow.model.event import Json
 from assetflow.model.keys import show
@@ -46,6 +47,8 @@ class Worker:
     began: Callable[[Call], None] = lambda _call: None
     """Told when the inputs of a call are loaded and its function begins."""
     queries: RunningQueries = field(default_factory=RunningQueries)
+    outputs: LocalStore | None = None
+    """Where values are written, if not to the store that inputs are read from."""
 
     def run(self, call: Call) -> Outcome:
         """Carry out one call of a plain function; whatever goes wrong is the outcome's failure."""
@@ -64,7 +67,8 @@ class Worker:
                     value = asyncio.run(_awaited(value))
                 attempt.reading.returned(value)
                 attempt.made = self._write(call, computation, context, value)
-        return attempt.outcome()
+        outcome = attempt.outcome()
+        return verified(self, outcome) if wants_verifying(outcome) else outcome
 
     async def run_async(self, call: Call) -> Outcome:
         """Carry out one call of a coroutine function; loading and writing happen beside the event loop."""
@@ -77,7 +81,8 @@ class Worker:
                 value = await computation.fn(**arguments)
                 attempt.reading.returned(value)
                 attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
-        return attempt.outcome()
+        outcome = attempt.outcome()
+        return await verified_async(self, outcome) if wants_verifying(outcome) else outcome
 
     @contextlib.contextmanager
     def _attempt(self, call: Call) -> Iterator[_Attempt]:
@@ -216,12 +221,14 @@ class Worker:
 
     def _write_one(self, call: Call, place: Place, result: Result[Any]) -> Made:
         asset, partition = place
-        stored = self.store.write(
+        stored = (self.outputs or self.store).write(
             result.value, asset=asset, partition=partition, unordered=asset in call.unordered, durable=False
         )
         payload = stored.to_json()
         if result.data_version is not None:
             payload["data_version"] = f"u1:{result.data_version}"
+        elif place in call.close_to:
+            payload = kept_within(self.store, call.close_to, place, stored) or payload
         return Made(payload=payload, metadata=_plain_json(result.metadata))
 
 

@@ -44,6 +44,8 @@ class InputCall:
 class Call:
     """One attempt of one computation for the asset partitions `places`; a `batch` takes several partitions at once.
 
+    With `verify` the function is called twice and its values are compared; `close_to` are published values that stay
+    where what is made equals them but for rounding, with the tolerance.
     `previous` are the stored objects that are published now, by partition; empty where nobody can ask for them;
     `timeout` (seconds) and `memory` (bytes) what the attempt may take.
     """
@@ -57,6 +59,8 @@ class Call:
     config: Mapping[str, Any] = field(default_factory=dict)
     config_shown: Mapping[str, Any] = field(default_factory=dict)
     unordered: frozenset[str] = frozenset()
+    verify: bool = False
+    close_to: Mapping[Place, tuple[Json, float]] = field(default_factory=dict)
     batch: bool = False
     adds_partitions: tuple[str, ...] = ()
     previous: Mapping[Partition, Json] = field(default_factory=dict)

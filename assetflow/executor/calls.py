@@ -80,6 +80,7 @@ class State:
     holds: Callable[[Current], bool]
     config: Mapping[str, Any]
     produced: dict[Input, Produced] = field(default_factory=dict)
+    verify: bool = False
 
     def __post_init__(self) -> None:
         self._look = snapshot_lookup(self.basis)
@@ -258,6 +259,8 @@ class State:
             inputs=inputs,
             config=config.arguments,
             config_shown=config.shown,
+            verify=self.verify and not any(specs[key].side_effect for key, _ in places),
+            close_to=self._close_to(places),
             unordered=frozenset(key for key, _ in places if specs[key].unordered),
             batch=is_batch,
             adds_partitions=spec.adds_partitions,
@@ -266,6 +269,15 @@ class State:
             timeout=computation.limits.timeout,
             memory=computation.limits.memory,
         )
+
+    def _close_to(self, places: tuple[Input, ...]) -> dict[Input, tuple[Json, float]]:
+        found: dict[Input, tuple[Json, float]] = {}
+        for place in places:
+            tolerance = self.universe.graph.specs[place[0]].float_tolerance
+            payload = None if tolerance is None else self.published(*place)
+            if tolerance is not None and payload is not None:
+                found[place] = (payload, tolerance)
+        return found
 
     def _previous(self, asset: str, partitions: tuple[Partition, ...]) -> dict[Partition, Json]:
         found = ((partition, self.published(asset, partition)) for partition in partitions)

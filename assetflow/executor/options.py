@@ -9,10 +9,14 @@ from assetflow.executor.subscribers import Subscriber
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """Steps at once, the back end by name, whether a failure cancels the rest, and the seed of jitter."""
+    """Steps at once, the back end by name, whether a failure cancels the rest, and the seed of jitter.
+
+    With `verify` each function is called twice, to see whether it makes the same value.
+    """
 
     workers: int = 4
     executor: str = "thread"
     fail_fast: bool = False
+    verify: bool = False
     seed: int | None = None
     subscribers: tuple[Subscriber, ...] = ()

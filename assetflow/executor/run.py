@@ -83,6 +83,7 @@ class Run:
             definitions=self.setting.definitions,
             holds=self.setting.worker.store.holds,
             config=self.setting.config,
+            verify=self.options.verify,
         )
         blocked = without_keys(basis.graph, self.ledger.ended)
         self._wave = Wave(tasks, state, self.ledger, self.options, lanes=self._lanes, blocked=blocked)

@@ -43,6 +43,7 @@ from assetflow.project.running import carry_out, mark_fresh
 from assetflow.project.sql_columns import fold_definitions
 from assetflow.project.tick import Watching
 from assetflow.project.values import load_published
+from assetflow.project.verified import determinism
 from assetflow.project.versions import rollback
 from assetflow.store import LocalStore
 
@@ -58,6 +59,7 @@ class Project:
     diff = diff
     rollback = rollback
     accept = accept
+    determinism = determinism
 
     def __init__(
         self,
@@ -185,12 +187,14 @@ class Project:
         environment: str | None = None,
         workers: int | None = None,
         fail_fast: bool = False,
+        verify_determinism: bool = False,
         on_event: Sequence[Subscriber] = (),
     ) -> RunResult:
         """Bring what is selected up to date, and everything it needs; blocks until the run has ended.
 
         `partitions` are keys, `first..last` or globs; `first` and `last` a range, both included. What fails is in the
-        result; only what makes a run impossible is raised. Inside an event loop use `amaterialize`.
+        result; only what makes a run impossible is raised. `verify_determinism` calls each function twice and
+        records what differs. Inside an event loop use `amaterialize`.
         """
         ask = Ask(
             selection=selections_of(selection), partitions=selections_of(partitions), first=first, last=last,
@@ -198,7 +202,8 @@ class Project:
         )  # fmt: skip
         self.recover()
         planned = self.planned(ask, environment)
-        return self.run_planned(planned, workers=workers, fail_fast=fail_fast, on_event=on_event)
+        verify = verify_determinism
+        return self.run_planned(planned, workers=workers, fail_fast=fail_fast, verify=verify, on_event=on_event)
 
     def run_planned(
         self,
@@ -206,6 +211,7 @@ class Project:
         *,
         workers: int | None = None,
         fail_fast: bool = False,
+        verify: bool = False,
         on_event: Sequence[Subscriber] = (),
         echo: Callable[[dict[str, Any]], None] | None = None,
         notify: Callable[[str], None] = lambda _text: None,
@@ -222,6 +228,7 @@ class Project:
             planned,
             workers=workers or self.settings.worker_count,
             fail_fast=fail_fast,
+            verify=verify,
             subscribers=tuple(on_event),
             echo=echo,
             notify=notify,

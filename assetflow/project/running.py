@@ -51,6 +51,7 @@ def carry_out(
     *,
     workers: int,
     fail_fast: bool,
+    verify: bool,
     subscribers: tuple[Subscriber, ...],
     echo: Callable[[dict[str, Any]], None] | None,
     notify: Callable[[str], None],
@@ -92,7 +93,9 @@ def carry_out(
     rows, digest = asset_rows(project, planned.configs)
     reporter = reporter_of(project, rows)
     heard: tuple[Subscriber, ...] = subscribers if reporter is None else (*subscribers, reporter)
-    options = RunOptions(workers=workers, executor=settings.executor, fail_fast=fail_fast, subscribers=heard)
+    options = RunOptions(
+        workers=workers, executor=settings.executor, fail_fast=fail_fast, verify=verify, subscribers=heard
+    )
     with working_folder(settings.root), capture.installed():
         try:
             result = Run(planned.plan, setting, options, _started(planned, run_id, to_text(now), parent_run)).execute()

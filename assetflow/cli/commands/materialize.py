@@ -22,6 +22,7 @@ from assetflow.project.stamp import Stamp, read_stamp, request_words, stamp_path
 @click.option("--job", metavar="NAME", help="What a job asks for; -p overrides its config.")
 @click.option("--dry-run", is_flag=True, help="Plan only; the same as `assetflow plan`.")
 @click.option("--fail-fast", is_flag=True, help="Cancel the rest when a step fails.")
+@click.option("--verify-determinism", is_flag=True, help="Call each function twice and say which columns differ.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Steps that run at once.")
 @click.option("--executor", metavar="NAME", help="Where functions run: thread, process or inline.")
 @click.pass_obj
@@ -55,7 +56,12 @@ def command(session: Session, /, **given: Any) -> int:
         ask = ask_of(given)
     if given["dry_run"]:
         return show_plan(session, settings, ask, PlanView())
-    return materialize(session, settings, ask, RunWay(workers=given["workers"], fail_fast=given["fail_fast"]))
+    return materialize(
+        session,
+        settings,
+        ask,
+        RunWay(workers=given["workers"], fail_fast=given["fail_fast"], verify=given["verify_determinism"]),
+    )
 
 
 def _stamp(session: Session, settings: Settings, given: Mapping[str, Any]) -> Stamp | None:

@@ -11,6 +11,7 @@ from assetflow.cli.asking import split_partition
 from assetflow.cli.columns import Cell, columns
 from assetflow.cli.commands.history import history_text
 from assetflow.cli.commands.list import verdict_cell
+from assetflow.cli.determinism import difference_words
 from assetflow.cli.options import Command, environment_option
 from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
@@ -32,21 +33,24 @@ def command(session: Session, asset: str, environment: str | None) -> None:
     key, partition = split_partition(asset)
     with session.project(session.settings(environment=environment)) as project:
         details = asset_details(project, key, partition)
+        verified = project.determinism(asset=key) if project.settings.catalog_root.is_dir() else []
         zone = project.settings.timezone
     screen = session.screen
     if session.json:
-        screen.document(plain(details.to_json()))
+        screen.document(plain({**details.to_json(), "determinism": verified}))
         return
-    screen.data("\n\n".join(part for part in _parts(screen, details, zone) if part))
+    screen.data("\n\n".join(part for part in _parts(screen, details, zone, verified) if part))
 
 
-def _parts(screen: Screen, details: AssetDetails, zone: str) -> Iterator[str]:
+def _parts(screen: Screen, details: AssetDetails, zone: str, verified: list[dict[str, Any]]) -> Iterator[str]:
     spec = details.spec
     verdict = ("outside the definition", "yellow") if details.is_outside else verdict_cell(details.listing)
     title = screen.style(show(spec.key, details.partition), "bold")
     yield f"{title}  {screen.style(*verdict) if isinstance(verdict, tuple) else verdict}"
     yield spec.description.strip()
-    yield columns(screen, [*_declared(details, zone), *_causes(details), *_published(details, zone)])
+    yield columns(
+        screen, [*_declared(details, zone), *_causes(details), *_published(details, zone), *_verified(verified)]
+    )
     if details.current is not None and details.current.schema:
         types: list[list[Cell]] = [[name, (kind, "dim")] for name, kind in details.current.schema]
         yield columns(screen, types, header=("column", "type"))
@@ -129,6 +133,16 @@ def _published(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
         yield [("stored at", "dim"), details.path]
     for name, value in row.metadata.items():
         yield [(name, "dim"), accepted_words(value) if name == ACCEPTED and isinstance(value, dict) else str(value)]
+
+
+def _verified(findings: list[dict[str, Any]]) -> Iterator[list[Cell]]:
+    """What is known of its determinism: what differed, or that nothing did."""
+    differing = [finding for finding in findings if not finding["deterministic"]]
+    for finding in differing[:3]:
+        which = "" if finding["partition"] is None else f"{finding['partition']} "
+        yield [("determinism", "dim"), which + difference_words(finding)]
+    if findings and not differing:
+        yield [("determinism", "dim"), f"made equal twice, run {findings[-1]['run_id']}"]
 
 
 def accepted_words(note: dict[str, Any]) -> str:

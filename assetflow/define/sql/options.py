@@ -198,6 +198,7 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "pure": _switch,
     "side_effect": _switch,
     "unordered": _switch,
+    "float_tolerance": _same,
     "batch": _same,
     "code_version": _text,
 }
