@@ -93,9 +93,8 @@ def carry_out(
     rows, digest = asset_rows(project, planned.configs)
     reporter = reporter_of(project, rows)
     heard: tuple[Subscriber, ...] = subscribers if reporter is None else (*subscribers, reporter)
-    options = RunOptions(
-        workers=workers, executor=settings.executor, fail_fast=fail_fast, verify=verify, subscribers=heard
-    )
+    name = settings.executor
+    options = RunOptions(workers=workers, executor=name, fail_fast=fail_fast, verify=verify, subscribers=heard)
     with working_folder(settings.root), capture.installed():
         try:
             result = Run(planned.plan, setting, options, _started(planned, run_id, to_text(now), parent_run)).execute()
@@ -106,8 +105,7 @@ def carry_out(
             if reporter is not None and (lost := reporter.close()) is not None:
                 notify(lost)
     rows, digest = asset_rows(project, planned.configs)  # columns are known of what was published just now
-    report = project.catalog.fold(rows, digest=digest)
-    for notice in report.notices:
+    for notice in project.catalog.fold(rows, digest=digest).notices:
         notify(notice.message)
     return result
 
