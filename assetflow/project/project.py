@@ -37,6 +37,7 @@ from assetflow.project.load_word import Load
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project, module_space
 from assetflow.project.planning import Planned, plan_request
 from assetflow.project.process import is_alive
+from assetflow.project.query_check import checked_request
 from assetflow.project.recorded import check_recorded, lineage_at
 from assetflow.project.request import Ask, selections_of, targets_of
 from assetflow.project.running import carry_out, mark_fresh
@@ -148,11 +149,11 @@ class Project:
             selection=selections_of(selection), partitions=selections_of(partitions), first=first, last=last,
             only=only, force=force, freshness=freshness, config=config or {},
         )  # fmt: skip
-        return plan_request(self, ask, environment).plan
+        return checked_request(self, ask, environment).plan
 
     def planned(self, ask: Ask, environment: str | None = None) -> Planned:
         """The plan of a request together with what it was made from."""
-        return replace(plan_request(self, ask, environment), notices=self.catalog.take_notices())
+        return replace(checked_request(self, ask, environment), notices=self.catalog.take_notices())
 
     def facts(self, ask: Ask, environment: str | None) -> ProjectFacts | None:
         """What `status:` and `changed:` in a selection are answered from; None when nothing asks."""

@@ -14,6 +14,7 @@ from assetflow.define.sql.macros import Macros, macro_of, statements
 from assetflow.define.sql.parse import Parser, parse
 from assetflow.define.sql.text import arguments, plain, spot
 from assetflow.errors import DefinitionError
+from tests.cli.calling import assetflow
 from tests.sql.making import rows, statuses, write
 
 TOTALS = """
@@ -407,3 +408,49 @@ def test_places_in_text_survive_replacements() -> None:
     assert again.origin(again.text.index("from")) == 18
     assert spot("a\nbcd", 3).shown(5) == "    bcd\n     ^^"
     assert arguments("f(a, g(b, 'x, y'), [1, 2])") == ["a", "g(b, 'x, y')", "[1, 2]"]
+
+
+# --- before anything runs ---
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("select region, amont from orders", ["assets/bad.sql:1:16: ", "no column `amont`", "did you mean `amount`?"]),
+        ("select region + 1 as x from orders where day > $d", ["is not known"]),
+        ("select sum(region) as x\nfrom chain", ["assets/bad.sql:1:8: ", "sum(VARCHAR)"]),
+        ("select\n  amount from chain", ["assets/bad.sql:2:3: ", "no column `amount` in `chain`"]),
+        ("select lable from raw", ["assets/bad.sql:1:8: ", "did you mean `label`?"]),
+        ('-- @asset columns = {amount = "date"}\nselect amount from orders', ["declares `amount` as DATE"]),
+    ],
+)
+def test_columns_and_types_are_checked_before_anything_runs(tmp_path: Path, text: str, said: list[str]) -> None:
+    chain = "select region, sum(amount) as total from orders group by region"
+    project = write(tmp_path, chain=chain)
+    project.materialize("orders")
+    (tmp_path / "assets" / "bad.sql").write_text(text)
+    project.reload()
+    with pytest.raises(DefinitionError) as caught:
+        project.materialize("bad")
+    for part in said:
+        assert part in str(caught.value)
+    assert len(project.runs()) == 1
+
+
+def test_nothing_is_said_of_a_query_over_what_is_about_to_change(tmp_path: Path) -> None:
+    project = write(tmp_path, later="select extra from orders")
+    project.materialize("orders")
+    made = tmp_path / "assets" / "made.py"
+    made.write_text(made.read_text().replace('"amount": [10, 5, 7],', '"amount": [10, 5, 7], "extra": [1, 2, 3],'))
+    project.reload()
+    assert project.materialize("later").ok
+
+
+def test_validate_names_what_it_could_not_check(tmp_path: Path) -> None:
+    write(tmp_path, totals=TOTALS, bad="select lable from raw")
+    ended = assetflow("validate", at=tmp_path)
+    assert (ended.code, "did you mean `label`?" in ended.err) == (3, True)
+    (tmp_path / "assets" / "bad.sql").unlink()
+    ended = assetflow("validate", at=tmp_path)
+    assert ended.code == 0
+    assert "the columns of `totals` are checked when" in ended.err

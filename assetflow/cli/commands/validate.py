@@ -8,6 +8,9 @@ from assetflow.cli.options import Command
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.words import amount
+from assetflow.errors import DefinitionError
+from assetflow.project.query_check import check_queries
+from assetflow.project.request import Ask
 
 
 @click.command("validate", cls=Command, short_help=COMMANDS["validate"])
@@ -19,8 +22,13 @@ def command(session: Session) -> None:
         versions = loaded.versions(loaded.configs({}))
         assets = len(versions)
         sources = len(loaded.graph) - assets
+        found = check_queries(project, project.planned(Ask()), loaded.graph.keys)
+        if found.problems:
+            raise DefinitionError(found.problems)
         unsure = {key: list(each.code.problems) for key, each in sorted(versions.items()) if each.code.version is None}
     screen = session.screen
+    for key, unknown in found.unchecked:
+        screen.note(f"the columns of `{key}` are checked when `{unknown}` is made: its own are not known yet")
     if session.json:
         screen.document({"ok": True, "assets": assets, "sources": sources, "unverifiable": unsure})
         return
