@@ -197,6 +197,7 @@ def test_functions_of_foreign_decorators_are_followed_inside(project: Project) -
             with opened(x) as y: return kind(y)
     """
     base = project.version(source.format(1, 1))
+    assert base == project.version(source.format(1, 1))  # loaded anew, under another private module name
     assert base != project.version(source.format(2, 1))
     assert base != project.version(source.format(1, 2))
     assert base != project.version(source.format(1, 1).replace("x: int", "x: str"))

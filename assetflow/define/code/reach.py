@@ -238,7 +238,13 @@ class Reach:
 
     def foreign_text(self, node: Node, value: Any) -> str:
         """A text for a foreign function, class or module, linking its package to the node."""
-        module = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+        module: object
+        if isinstance(value, ModuleType):
+            module = value.__name__
+        elif isinstance(value, FunctionType):  # `functools.wraps` lends a foreign wrapper the module of what it wraps
+            module = value.__globals__.get("__name__")
+        else:
+            module = getattr(value, "__module__", None)
         name = "" if isinstance(value, ModuleType) else getattr(value, "__qualname__", type(value).__qualname__)
         top = (module if isinstance(module, str) else "builtins").partition(".")[0]
         place = Foreign(self.origins.of_name(top), top, name)
