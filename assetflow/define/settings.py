@@ -190,7 +190,7 @@ def _parse(name: str, value: Any, *, where: str) -> Any:
     try:
         return _PARSERS[name](value)
     except (ValueError, TypeError) as error:
-        shown = "" if name == "openlineage" else f" = {value!r}"  # it may hold a key
+        shown = "" if name in ("openlineage", "config") else f" = {value!r}"  # these may hold secrets
         raise SettingsError(f"{where}: setting `{name}`{shown}: {error}", setting=name) from error
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from assetflow.executor.masking import Masker
 from assetflow.faults import fault
 from assetflow.model.clock import Clock, to_text
 from assetflow.model.record import Partition
@@ -44,8 +45,15 @@ class Capture:
     """
 
     def __init__(
-        self, path: Path | None, clock: Clock, *, level: str = "INFO", echo: Callable[[Line], None] | None = None
+        self,
+        path: Path | None,
+        clock: Clock,
+        *,
+        level: str = "INFO",
+        echo: Callable[[Line], None] | None = None,
+        masker: Masker | None = None,
     ):
+        self.masker = masker or Masker()
         self._path = path
         self._clock = clock
         self.level = level
@@ -87,7 +95,7 @@ class Capture:
         """Keep one line, given by its stream, level and text, which may come from another process."""
         line: Line = {
             "at": to_text(self._clock.now()), "task": task, "asset": asset, "partition": partition,
-            "stream": said["stream"], "level": said["level"], "text": said["text"],
+            "stream": said["stream"], "level": said["level"], "text": self.masker.text(said["text"]),
         }  # fmt: skip
         if self._path is not None:
             data = (json.dumps(line, ensure_ascii=False) + "\n").encode("utf-8", "replace")

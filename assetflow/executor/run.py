@@ -49,7 +49,8 @@ class Run:
             if self._wave is not None:
                 self._wave.cancel()
         except BaseException as raised:
-            self._close(RunStatus.FAILED, describe_failure(raised).text)
+            text = self.setting.worker.capture.masker.text(describe_failure(raised).text)
+            self._close(RunStatus.FAILED, text)
             raise
         results = self.ledger.results.values()
         if status is RunStatus.SUCCEEDED and any(result.status is StepStatus.FAILED for result in results):

@@ -100,9 +100,12 @@ class Wave:
         try:
             if self._retries:
                 timeout = min(timeout, max(0.0, self._retries[0][0] - time.monotonic()))
-            return self._outcomes.get(timeout=timeout)
+            return self._masked(self._outcomes.get(timeout=timeout))
         except Empty:
             return None
+
+    def _masked(self, outcome: Outcome | None) -> Outcome | None:
+        return None if outcome is None else self.ledger.setting.worker.capture.masker.outcome(outcome)
 
     def put_back(self, number: int, seconds: float | None) -> None:
         """Let a task that was to begin wait: so long, or until it is released."""
@@ -362,7 +365,7 @@ class Wave:
         deadline = time.monotonic() + GRACE
         while self._running and time.monotonic() < deadline:
             try:
-                outcome = self._outcomes.get(timeout=max(0.01, deadline - time.monotonic()))
+                outcome = self._masked(self._outcomes.get(timeout=max(0.01, deadline - time.monotonic())))
             except Empty:
                 break
             if outcome is None:

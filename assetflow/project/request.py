@@ -101,6 +101,12 @@ def _narrowed(ask: Ask, universe: Universe, targets: Scope) -> Scope:
     return {asset: subset for asset, subset in narrowed.items() if subset is None or subset}
 
 
+def _without_value(pair: str) -> str:
+    """What may be shown of a pair: its value may be a secret."""
+    place, equals, value = pair.partition("=")
+    return f"{place}=…" if equals and value else pair
+
+
 def parse_config(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
     """`asset.field=value` texts as values by asset and field; the last one wins, a value may hold `=`."""
     found: dict[str, dict[str, Any]] = {}
@@ -108,6 +114,8 @@ def parse_config(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
         place, equals, value = pair.partition("=")
         asset, dot, name = place.rpartition(".")
         if not equals or not dot or not asset or not name:
-            raise UsageError(f"-p {pair!r} is not of the form asset.field=value", hint="for example -p report.top=5")
+            raise UsageError(
+                f"-p {_without_value(pair)!r} is not of the form asset.field=value", hint="for example -p report.top=5"
+            )
         found.setdefault(asset, {})[name] = value
     return found

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from assetflow import __version__
 from assetflow.catalog.log import LogWriter
+from assetflow.define.annotations import strip_optional
 from assetflow.define.config_values import SECRET
+from assetflow.define.definitions import Role
 from assetflow.define.settings import PREFIX
 from assetflow.errors import CatalogError
 from assetflow.executor.backends.lanes import Lane, lane_of
 from assetflow.executor.body import Worker
 from assetflow.executor.capture import Capture
+from assetflow.executor.masking import Masker, default_secrets, secrets_in
 from assetflow.executor.resources import ResourcePool
 from assetflow.executor.result import RunResult
 from assetflow.executor.run import Run, RunOptions, Setting, Subscriber
@@ -66,7 +69,7 @@ def carry_out(
     is_overtaken = project.catalog.log_sizes() != planned.log_sizes
     log = project.catalog.open_log(run_id)
     planned, observed = _numbered(planned, run_id, to_text(now))
-    capture = Capture(output_path(settings.catalog_root, run_id), project.clock, level=settings.log_level, echo=echo)
+    capture = _capture(project, planned, run_id, echo)
     request = project.catalog.cancel_request(run_id)
     claims = project.catalog.claims(news=is_overtaken)
     setting = Setting(
@@ -77,9 +80,9 @@ def carry_out(
         clock=project.clock,
         config=planned.configs,
         config_shown=_shown_config(project, planned),
-        texts=loaded.code_texts,
+        texts=capture.masker.texts(loaded.code_texts),
         tick=lambda: _beside(project, log),
-        notify=notify,
+        notify=lambda text: notify(capture.masker.text(text)),
         first_materialization=len(observed),
         preamble=observed,
         max_partitions=settings.max_partitions,
@@ -116,6 +119,24 @@ def _needs_processes(project: Project, plan: Plan) -> bool:
     names = {loaded.graph.specs[step.asset].computation for step in plan.steps}
     found = (loaded.definitions.computations[name] for name in names)
     return any(lane_of(computation, project.settings.executor) is Lane.PROCESS for computation in found)
+
+
+def _capture(project: Project, planned: Planned, run_id: str, echo: Callable[[dict[str, Any]], None] | None) -> Capture:
+    definitions, settings = project.loaded.definitions, project.settings
+    secrets = [
+        *secrets_in([[config.arguments for config in planned.configs.values()], definitions.resources]),
+        *(
+            secret
+            for computation in definitions.computations.values()
+            for parameter in computation.parameters
+            if parameter.role is Role.RESOURCE
+            for secret in default_secrets(strip_optional(parameter.annotation))
+        ),
+    ]
+    return Capture(
+        output_path(settings.catalog_root, run_id), project.clock, level=settings.log_level, echo=echo,
+        masker=Masker(secrets),
+    )  # fmt: skip
 
 
 def _worker(project: Project, capture: Capture) -> Worker:

@@ -68,12 +68,15 @@ def serve_pipes() -> None:
 def serve(channel: Channel) -> None:
     """Carry out what comes until it is enough; the process ends with that."""
     inbox: SimpleQueue[Message] = SimpleQueue()
-    threading.Thread(target=_listen, args=(channel, inbox), name="assetflow-listen", daemon=True).start()
+    loaded = threading.Event()
+    threading.Thread(target=_listen, args=(channel, inbox, loaded), name="assetflow-listen", daemon=True).start()
     served = _Served(channel)
     code = 70
     try:
         while not isinstance(message := inbox.get(), Stop):
             served.obey(message)
+            if isinstance(message, Load):
+                loaded.set()
         code = 0
     except OSError:
         pass  # a step has closed what the run hears us by
@@ -85,12 +88,15 @@ def serve(channel: Channel) -> None:
         os._exit(code)
 
 
-def _listen(channel: Channel, inbox: SimpleQueue[Message]) -> None:
+def _listen(channel: Channel, inbox: SimpleQueue[Message], loaded: threading.Event) -> None:
     """Pass messages on; when the run's process is gone, end this one at once, with everything it started."""
     while (message := channel.receive()) is not None:
         inbox.put(message)
         if isinstance(message, Stop):
             return
+        if isinstance(message, Load):  # what follows may hold values of the project's own classes
+            loaded.wait()
+            loaded.clear()
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(70)
