@@ -1,7 +1,7 @@
 """Masking: the values of declared secrets never reach a log, a record, a screen or a subscriber.
 
-Steps may print a password, raise it in an error or put it in metadata, without meaning to. Whatever a run is about to keep
-or show of a step passes here. The values that steps return are the user's own data and stay as they are.
+Steps may print a password, raise it in an error or put it in metadata, without meaning to. Whatever a run is about to
+keep or show of a step passes here. The values that steps return are the user's own data and stay as they are.
 """
 
 from __future__ import annotations

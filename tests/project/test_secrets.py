@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 import assetflow as af
 from assetflow.executor.masking import Masker
@@ -101,12 +102,11 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, compute: str) -> None:
             assert [str(path) for path, text in kept.items() if data in text] == [], shape
 
 
+class Access(af.Config):
+    password: SecretStr = SecretStr(DEFAULT)
+
+
 def test_subscribers_and_echoes_hear_no_secret(tmp_path: Path) -> None:
-    from pydantic import SecretStr
-
-    class Access(af.Config):
-        password: SecretStr = SecretStr(DEFAULT)
-
     @af.asset
     def a(context: af.Context, access: Access) -> int:
         print(access.password.get_secret_value())
