@@ -318,7 +318,7 @@ class Engine:
         self._current, self._next = self._next, None
         following = self._current
         if following is None:
-            self._parent.prepare()
+            self._parent.prepare(self._order)
         else:
             following.stage, following.planned = Stage.PLANNING, None
             following.hand.say(Go())

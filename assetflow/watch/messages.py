@@ -38,6 +38,13 @@ class Order:
     hold: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepare:
+    """An order like this may come: open the catalog meanwhile."""
+
+    order: Order
+
+
 @dataclass(frozen=True, slots=True)
 class Go:
     """Plan again from what is recorded by now, and run."""

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, Listener
 from typing import IO, Protocol
 
 from assetflow.errors import InternalError
-from assetflow.watch.messages import FromWorker, Go, Gone, Imported, Order, Stop
+from assetflow.watch.messages import FromWorker, Go, Gone, Imported, Order, Prepare, Stop
 from assetflow.watch.wire import receive, send
 
 Tell = Callable[[int, FromWorker], None]
@@ -31,8 +31,8 @@ class Parent(Protocol):
         """A worker that carries out an order; InternalError when none can be made."""
         ...
 
-    def prepare(self) -> None:
-        """Have a worker ready for the next order, where that can be."""
+    def prepare(self, order: Order) -> None:
+        """Have a worker ready for the next order, which will be much like this one, where that can be."""
         ...
 
     def renew(self) -> None:
@@ -55,7 +55,7 @@ class Hand:
         self._status: int | None = None
         self._exited = threading.Event()
 
-    def say(self, message: Order | Go | Stop) -> bool:
+    def say(self, message: Order | Prepare | Go | Stop) -> bool:
         """Send something; False when the worker is gone."""
         try:
             self._connection.send(message)
@@ -110,7 +110,7 @@ class WarmParent:
 
     def start(self, order: Order) -> Hand:
         if self._ready_is_cold:
-            self.prepare()
+            self.prepare(order)
         hand, self._ready = self._ready, None
         if hand is None or not hand.say(order):
             hand = self._fork()
@@ -118,7 +118,7 @@ class WarmParent:
                 raise InternalError("a worker of the watch ended before it got its order")
         return hand
 
-    def prepare(self) -> None:
+    def prepare(self, order: Order) -> None:
         if self._ready is not None and self._ready_is_cold:
             self._ready.say(Stop())
             self._ready = None
@@ -126,6 +126,7 @@ class WarmParent:
         if self._ready is None:
             with contextlib.suppress(InternalError):  # the next order finds out, and says so
                 self._ready = self._fork()
+                self._ready.say(Prepare(order=order))
 
     def renew(self) -> None:
         self._end()
@@ -288,7 +289,7 @@ class ColdParent:
         hand.say(order)
         return hand
 
-    def prepare(self) -> None:
+    def prepare(self, order: Order) -> None:
         """Nothing: a process that waits would cost memory without having what a warm parent gives."""
 
     def renew(self) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from assetflow.catalog.catalog import Catalog
 from assetflow.define.settings import load_settings
 from assetflow.errors import AssetflowError, DefinitionError, InternalError
 from assetflow.model.event import Event, StepFinished
@@ -38,6 +39,7 @@ from assetflow.watch.messages import (
     Noted,
     Order,
     Planned,
+    Prepare,
     Stop,
 )
 from assetflow.watch.reach import installed_folders, scope_of_loaded, scope_of_project, scope_of_settings
@@ -70,12 +72,16 @@ class Worker:
         self._lock = threading.Lock()
         self._go = threading.Event()
         self._stopped = False
+        self._catalog: Catalog | None = None
         self._known = frozenset(sys.modules)
 
     def serve(self) -> int:
         """Wait for the order and carry it out; the exit code of the process."""
         try:
             order = self.connection.recv()
+            if isinstance(order, Prepare):
+                self._prepare(order.order)
+                order = self.connection.recv()
         except (EOFError, OSError, KeyboardInterrupt):
             return 0
         if not isinstance(order, Order):
@@ -90,6 +96,15 @@ class Worker:
         except Exception as error:  # whatever is wrong here is told, and is not the end of the watch
             self.say(Broken(error=_unexpected(error)))
         return 0
+
+    def _prepare(self, order: Order) -> None:
+        """Open the catalog, which takes longer than all else; what is asked of it later is asked anew."""
+        if order.root.is_dir():
+            with contextlib.suppress(Exception):  # whatever is wrong is told when the order comes
+                project = _project(order)
+                if project.settings.catalog_root.is_dir():
+                    project.snapshot()
+                    self._catalog = project.catalog
 
     def say(self, message: FromWorker) -> None:
         """Send a message; to nobody once the watch is gone."""
@@ -120,8 +135,9 @@ class Worker:
 
     def _carry_out(self, order: Order) -> None:
         os.chdir(order.root)
-        settings = load_settings(order.root, order.environ, overrides=order.settings, overrides_origin="the watch")
-        project = Project(settings=settings, environ=order.environ, clock=order.clock)
+        project = _project(order)
+        if self._catalog is not None and self._catalog.root == project.catalog.root:
+            project.catalog = self._catalog
         with contextlib.closing(project):
             planned = self._plan(project, order)
             if order.hold:
@@ -207,6 +223,11 @@ class Worker:
         if found:
             self._known = frozenset({*self._known, *found})
             self.say(Imported(modules=tuple(found)))
+
+
+def _project(order: Order) -> Project:
+    settings = load_settings(order.root, order.environ, overrides=order.settings, overrides_origin="the watch")
+    return Project(settings=settings, environ=order.environ, clock=order.clock)
 
 
 def worth(planned: planning.Planned) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ TINY = {
     "partitions.py": "--assets 10 --years 1 --fresh-assets 2 --fresh-years 1 --repeat 1",
     "startup.py": "--repeat 1",
     "steps.py": "--assets 6 --repeat 1",
+    "watch.py": "--assets 6 --saves 2",
     "verdicts.py": "--assets 20 --partitions 3 --chain 20 --repeat 1",
 }
 

@@ -57,10 +57,12 @@ def save(place: Path, text: str) -> None:
 
 
 @contextmanager
-def watching(root: Path, selection: str | None = None, **options: Any) -> Iterator[Watching]:
+def watching(
+    root: Path, selection: str | None = None, *, patience: float = PATIENCE, **options: Any
+) -> Iterator[Watching]:
     """A watch of the project in a folder."""
     watch = af.Project.load(root).watch(selection, **options)
-    guard = threading.Timer(PATIENCE, watch.close)
+    guard = threading.Timer(patience, watch.close)
     guard.daemon = True
     guard.start()
     try:
