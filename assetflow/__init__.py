@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from assetflow.model.policy import FreshnessPolicy as FreshnessPolicy
     from assetflow.model.policy import RetryPolicy as RetryPolicy
     from assetflow.planner.automation import ConditionView as ConditionView
+    from assetflow.project.handle import RunHandle as RunHandle
     from assetflow.project.project import Project as Project
     from assetflow.project.tick import Tick as Tick
     from assetflow.testing.memory import materialize as materialize
@@ -110,6 +111,7 @@ _HOMES = {
     "model.plan": ("Plan",),
     "model.policy": ("FreshnessPolicy", "RetryPolicy"),
     "planner.automation": ("ConditionView",),
+    "project.handle": ("RunHandle",),
     "project.project": ("Project",),
     "project.tick": ("Tick",),
     "testing.memory": ("materialize",),

@@ -19,6 +19,7 @@ from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
 from assetflow.cli.words import fresh_words
 from assetflow.define.settings import Settings
+from assetflow.executor.cancel import Cancel
 from assetflow.executor.result import RunResult
 from assetflow.model.record import RunStatus
 from assetflow.project.planning import Planned
@@ -70,13 +71,15 @@ def carry_out(session: Session, project: Project, ask: Ask, way: RunWay) -> int:
 
 def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> RunResult:
     workers = way.workers or project.settings.worker_count
+    cancel = Cancel()
     display = Display(session, planned.plan, workers=workers)
-    with interruptible(session.screen, display), display:
+    with interruptible(session.screen, display, cancel), display:
         return project.run_planned(
             planned,
             workers=workers,
             fail_fast=way.fail_fast,
             verify=way.verify,
+            cancel=cancel,
             on_event=[display.hear],
             echo=display.echo,
             notify=display.note,
@@ -109,7 +112,7 @@ def _signals() -> tuple[signal.Signals, ...]:
 
 
 @contextlib.contextmanager
-def interruptible(screen: Screen, display: Display) -> Iterator[None]:
+def interruptible(screen: Screen, display: Display, cancel: Cancel) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM, SIGHUP) cancels the run, which then ends in order; the second ends the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -123,7 +126,7 @@ def interruptible(screen: Screen, display: Display) -> Iterator[None]:
             os._exit(CANCELED)
         asked = True
         display.cancel()
-        raise KeyboardInterrupt
+        cancel.interrupt()
 
     before = {number: signal.signal(number, interrupt) for number in _signals()}
     try:

@@ -88,7 +88,7 @@ class Display:
     # --- hearing ---------------------------------------------------------------------------------------------
 
     def hear(self, event: Event) -> None:
-        """Take in one event, in order, on the run's own thread."""
+        """Take in one event, in order, on a thread of the run."""
         match event:
             case StepStarted():
                 progress = self._progress(event)

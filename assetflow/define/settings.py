@@ -115,14 +115,14 @@ def load_settings(
     values: dict[str, Any] = {}
     origins: dict[str, str] = dict.fromkeys(_PARSERS, "default")
     for name, value in _file_values(root).items():
-        values[name] = _parse(name, value, where="pyproject.toml")
+        values[name] = parse_setting(name, value, where="pyproject.toml")
         origins[name] = "pyproject.toml"
     for name, (value, origin) in _environment_values(environ, values).items():
-        values[name] = _parse(name, value, where=origin)
+        values[name] = parse_setting(name, value, where=origin)
         origins[name] = origin
     for name, value in overrides.items():
         if value is not None:
-            values[name] = _parse(name, value, where=overrides_origin)
+            values[name] = parse_setting(name, value, where=overrides_origin)
             origins[name] = overrides_origin
     return Settings(root=root, origins=origins, **values)
 
@@ -186,7 +186,8 @@ def _check_name(name: str, *, where: str) -> None:
         )
 
 
-def _parse(name: str, value: Any, *, where: str) -> Any:
+def parse_setting(name: str, value: Any, *, where: str = "argument") -> Any:
+    """The value of a setting, checked; SettingsError when it does not fit."""
     try:
         return _PARSERS[name](value)
     except (ValueError, TypeError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import traceback
 from pathlib import Path
@@ -31,9 +32,10 @@ def _users_frames(frames: TracebackType | None) -> TracebackType | None:
     return frames
 
 
-_MACHINERY = tuple(
-    str(folder) + os.sep
-    for folder in (PACKAGE, Path(asyncio.__file__).parent, Path(concurrent.futures.__file__).parent)
+_MACHINERY = (
+    *(f"{Path(found).parent}{os.sep}" for found in (asyncio.__file__, concurrent.futures.__file__)),
+    f"{PACKAGE}{os.sep}",
+    contextlib.__file__,
 )
 
 

@@ -67,8 +67,6 @@ class Ledger:
         self.setting = setting
         self.run_id = started.run_id
         self.environment = started.environment
-        self.has_subscribers = bool(subscribers)
-        self.wake: Callable[[], None] = lambda: None
         self.results: dict[int, StepResult] = {}
         self.ended: dict[Place, StepResult] = {}
         self.dynamic: dict[str, tuple[str, ...]] = {
@@ -98,10 +96,8 @@ class Ledger:
         self.committer.put(Entry((), done=done))
 
     def _recorded(self, events: tuple[Event, ...]) -> None:
-        """Called on the committer's thread; wakes the loop, on whose thread subscribers are told."""
-        if self.has_subscribers:
-            self.audience.announce(events)
-            self.wake()
+        """Called on the committer's thread."""
+        self.audience.announce(events)
 
     def finished(self, number: int, result: StepResult, *, error: Json | None = None, **more: Any) -> Event:
         """Keep the result of a step and word its event."""

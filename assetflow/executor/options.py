@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from assetflow.executor.cancel import Cancel
 from assetflow.executor.subscribers import Subscriber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """Steps at once, the back end by name, whether a failure cancels the rest, and the seed of jitter.
+    """Steps at once, the back end, whether a failure cancels the rest, the seed of jitter, how to end it early.
 
     With `verify` each function is called twice, to see whether it makes the same value.
     """
@@ -19,4 +20,5 @@ class RunOptions:
     fail_fast: bool = False
     verify: bool = False
     seed: int | None = None
+    cancel: Cancel = field(default_factory=Cancel)
     subscribers: tuple[Subscriber, ...] = ()

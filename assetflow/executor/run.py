@@ -36,7 +36,7 @@ class Run:
         self._wave: Wave | None = None
         self._lanes = Lanes(
             setting.worker, executor=options.executor, workers=1 if options.executor == "inline" else options.workers,
-            pool=setting.pool, notify=setting.notify,
+            pool=setting.pool, notify=setting.notify, cancel=options.cancel,
         )  # fmt: skip
 
     def execute(self) -> RunResult:
@@ -103,7 +103,7 @@ class Run:
         try:
             self.ledger.committer.close()
         finally:
-            self.ledger.audience.tell()
+            self.ledger.audience.close()
         return RunResult(
             run_id=self.started.run_id, status=status, environment=self.plan.environment, started_at=self.started.at,
             finished_at=at, steps=steps, fresh=self.plan.fresh,

@@ -1,42 +1,65 @@
-"""Telling subscribers what happens in a run: in order, on the run's own thread, and never to its harm."""
+"""Telling subscribers what happens in a run: in order, each on a thread of its own, and never to the run's harm."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from assetflow.executor.failure import describe_failure
 from assetflow.model.event import Event
 
 Subscriber = Callable[[Event], None]
 
+PATIENCE = 10.0
+"""Seconds that subscribers get, once the run has ended, to take in what they have not heard yet."""
+
 
 class Audience:
     """The subscribers of one run; one that raises is named to `notify`, left out from then on, and harms nothing."""
 
     def __init__(self, subscribers: Sequence[Subscriber], notify: Callable[[str], None]) -> None:
-        self._subscribers = list(subscribers)
+        self._listeners = [_Listener(subscriber, notify) for subscriber in subscribers]
         self._notify = notify
-        self._announced: SimpleQueue[tuple[Event, ...]] = SimpleQueue()
 
     def announce(self, events: tuple[Event, ...]) -> None:
-        """Queue events for the next `tell`; from any thread."""
-        self._announced.put(events)
+        """Hand events to every subscriber; from any thread, and without waiting for any of them."""
+        for listener in self._listeners:
+            listener.events.put(events)
 
-    def tell(self) -> None:
-        """Tell everything that was announced, in order."""
-        while True:
-            try:
-                events = self._announced.get_nowait()
-            except Empty:
-                return
+    def close(self) -> None:
+        """Wait until everything is told; a subscriber that takes too long is left behind, and that is said."""
+        for listener in self._listeners:
+            listener.events.put(None)
+        deadline = time.monotonic() + PATIENCE
+        for listener in self._listeners:
+            listener.thread.join(max(0.0, deadline - time.monotonic()))
+            if listener.thread.is_alive():
+                listener.is_left = True
+                self._notify(
+                    f"an event subscriber is still busy {PATIENCE:g} s after the run, and is not told the rest"
+                )
+
+
+class _Listener:
+    """One subscriber, its thread, and what it has yet to hear."""
+
+    def __init__(self, subscriber: Subscriber, notify: Callable[[str], None]) -> None:
+        self.events: SimpleQueue[tuple[Event, ...] | None] = SimpleQueue()
+        self.is_left = False
+        self._subscriber = subscriber
+        self._notify = notify
+        self.thread = threading.Thread(target=self._listen, name="assetflow-events", daemon=True)
+        self.thread.start()
+
+    def _listen(self) -> None:
+        while (events := self.events.get()) is not None:
             for event in events:
-                self._tell(event)
-
-    def _tell(self, event: Event) -> None:
-        for subscriber in tuple(self._subscribers):
-            try:
-                subscriber(event)
-            except Exception as error:
-                self._subscribers.remove(subscriber)
-                self._notify(f"an event subscriber failed and is left out: {describe_failure(error).text}")
+                if self.is_left:
+                    return
+                try:
+                    self._subscriber(event)
+                except BaseException as error:  # whatever a subscriber raises ends its part, and nothing else
+                    self._notify(f"an event subscriber failed and is left out: {describe_failure(error).text}")
+                    return

@@ -71,7 +71,8 @@ class Wave:
         self._seconds: dict[int, float] = {}
         self._retries: list[tuple[float, int]] = []
         self._running: set[int] = set()
-        ledger.wake = lambda: self._outcomes.put(None)
+        self.cancel_request = options.cancel
+        self._is_stopping = False
 
     @property
     def is_busy(self) -> bool:
@@ -82,13 +83,12 @@ class Wave:
         """Run every task to its end."""
         while self.queue.open:
             self.ledger.committer.check()
-            if self.ledger.setting.is_canceled():
+            if self.cancel_request.asked or self.ledger.setting.is_canceled():
                 raise KeyboardInterrupt
             self._release_retries()
             is_waiting = self.gate.tick()
             while len(self._running) < self.workers and (task := self.queue.next()) is not None:
                 self._start(task)
-            self.ledger.audience.tell()
             if not self.queue.open:
                 break
             outcome = self._next_outcome(SOON if is_waiting else _LOOK)
@@ -272,7 +272,7 @@ class Wave:
     def _failed(self, task: Task, outcome: Outcome) -> None:
         policy, failure = self.specs[task.asset].retry, outcome.failure
         assert failure is not None
-        if policy is not None and outcome.again:
+        if policy is not None and outcome.again and not self._is_stopping:
             at, recorder = self.ledger.now(), self.ledger.recorder
             self.ledger.record((*recorder.emitted(task, outcome, at), *recorder.attempts(task, outcome, at)))
             self.queue.retry(task.number)
@@ -292,8 +292,9 @@ class Wave:
             task, StepStatus.FAILED, error=failure.text, traceback=failure.traceback or None, failure=failure.to_json()
         )
         self._end_badly(task, StepStatus.FAILED, events, show(*task.places[0]))
-        if self.fail_fast:
+        if self.fail_fast and not self._is_stopping:
             self.cancel_pending()
+            self._lanes.cancel()
 
     def _skip_for(self, task: Task, culprit: str) -> None:
         self._attempts[task.number] = 0
@@ -350,7 +351,8 @@ class Wave:
     # --- cancel ----------------------------------------------------------------------------------------------
 
     def cancel_pending(self) -> None:
-        """Cancel what has not started."""
+        """Cancel what has not started; from now on there is no further attempt either."""
+        self._is_stopping = True
         events: list[Event] = []
         for number in self.queue.cancel_pending():
             events += self._all(self.tasks[number], StepStatus.CANCELED)

@@ -99,3 +99,19 @@ def change_keys(
             log.close()
         project.catalog.fold()
     return added, removed
+
+
+def partitions(project: Project, name: str) -> tuple[str, ...]:
+    """The keys of dynamic partitions, in the order they were added."""
+    check_name(project.graph, name)
+    return project.snapshot().dynamic.get(name, ())
+
+
+def add_partitions(project: Project, name: str, keys: Sequence[str]) -> tuple[str, ...]:
+    """Add keys to dynamic partitions; the ones that are new."""
+    return change_keys(project, name, add=keys)[0]
+
+
+def remove_partitions(project: Project, name: str, keys: Sequence[str]) -> tuple[str, ...]:
+    """Remove keys from dynamic partitions; what was made for them stays in the store and in history."""
+    return change_keys(project, name, remove=keys)[1]

@@ -23,7 +23,7 @@ from assetflow.errors import DefinitionError, Problem, UnknownAssetError, did_yo
 from assetflow.executor.backends.blueprint import Blueprint, pickled_objects
 from assetflow.graph.graph import AssetGraph
 from assetflow.graph.validate import validate
-from assetflow.model.asset import AssetSpec, Compute
+from assetflow.model.asset import AssetSpec
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.model.version import AssetVersions, CodeVersion, fingerprint
 from assetflow.project.policies import job_problems, with_inherited
@@ -39,9 +39,21 @@ class LoadedProject:
     environ: Mapping[str, str]
     space: ModuleSpace | None = None
 
+    def blueprint(self, everywhere: bool) -> Blueprint:
+        """What worker processes make the same definitions from; raises where objects cannot be sent to them.
+
+        Of objects only those are sent that run in processes: with `everywhere` all that may.
+        """
+        everywhere = everywhere and self.space is None
+        if everywhere not in self._blueprints:
+            self._blueprints[everywhere] = self._blueprint(everywhere)
+        return self._blueprints[everywhere]
+
     @cached_property
-    def blueprint(self) -> Blueprint:
-        """What worker processes make the same definitions from; raises where objects cannot be sent to them."""
+    def _blueprints(self) -> dict[bool, Blueprint]:
+        return {}
+
+    def _blueprint(self, everywhere: bool) -> Blueprint:
         settings = self.settings
         parts: dict[str, Any] = {
             "settings": settings,
@@ -49,7 +61,6 @@ class LoadedProject:
             "path": tuple(sys.path),
         }
         if self.space is None:
-            everywhere = settings.executor == Compute.PROCESS
             return Blueprint(**parts, objects=pickled_objects(self.definitions, everywhere=everywhere))
         return Blueprint(
             **parts, prefix=self.space.prefix, sources=dict(self.space.sources), files=frozenset(self.definitions.files)

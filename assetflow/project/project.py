@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +16,12 @@ from assetflow.catalog.rows import FoldReport, HistoryRow, Lineage, QueryResult,
 from assetflow.define.declare import Declaration
 from assetflow.define.load import declarations_in
 from assetflow.define.modules import ModuleSpace
-from assetflow.define.settings import Settings, find_root, load_settings
+from assetflow.define.settings import Settings, find_root, load_settings, parse_setting
 from assetflow.errors import CatalogUnwritableError, UsageError, ValueNotFoundError
 from assetflow.executor.backends.pool import ProcessPool
+from assetflow.executor.cancel import Cancel
 from assetflow.executor.result import RunResult
-from assetflow.executor.run import Subscriber
+from assetflow.executor.run import RunOptions, Subscriber
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.clock import Clock, SystemClock, to_text
 from assetflow.model.keys import show
@@ -31,7 +31,8 @@ from assetflow.planner.universe import Universe
 from assetflow.project.accept import accept
 from assetflow.project.canceling import cancel_run
 from assetflow.project.diff import diff
-from assetflow.project.dynamic import change_keys, check_name
+from assetflow.project.dynamic import add_partitions, partitions, remove_partitions
+from assetflow.project.handle import RunHandle, amaterialize, start
 from assetflow.project.listing import AssetListing, ProjectFacts, list_assets, overdue_assets
 from assetflow.project.load_word import Load
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project, module_space
@@ -57,6 +58,11 @@ class Project:
     """
 
     load = Load()
+    start = start
+    amaterialize = amaterialize
+    partitions = partitions
+    add_partitions = add_partitions
+    remove_partitions = remove_partitions
     diff = diff
     rollback = rollback
     accept = accept
@@ -83,7 +89,8 @@ class Project:
         self._loaded: LoadedProject | None = None
         self.space: ModuleSpace | None = None
         self.store = LocalStore(settings.catalog_root / "store")
-        self.processes = ProcessPool(lambda: self.loaded.blueprint)
+        self.processes = ProcessPool(lambda everywhere: self.loaded.blueprint(everywhere))
+        self.handles: list[RunHandle] = []
         self.catalog = Catalog(settings.catalog_root, store_root=settings.catalog_root / "store")
 
     @classmethod
@@ -187,15 +194,18 @@ class Project:
         config: Mapping[str, Mapping[str, Any]] | None = None,
         environment: str | None = None,
         workers: int | None = None,
+        executor: str | None = None,
         fail_fast: bool = False,
         verify_determinism: bool = False,
         on_event: Sequence[Subscriber] = (),
+        cancel: Cancel | None = None,
     ) -> RunResult:
         """Bring what is selected up to date, and everything it needs; blocks until the run has ended.
 
         `partitions` are keys, `first..last` or globs; `first` and `last` a range, both included. What fails is in the
-        result; only what makes a run impossible is raised. `verify_determinism` calls each function twice and
-        records what differs. Inside an event loop use `amaterialize`.
+        result; only what makes a run impossible is raised, and KeyboardInterrupt after Ctrl-C, when the run has ended
+        in order. `verify_determinism` calls each function twice and records what differs. `start` does not block;
+        inside an event loop use `amaterialize`.
         """
         ask = Ask(
             selection=selections_of(selection), partitions=selections_of(partitions), first=first, last=last,
@@ -203,17 +213,21 @@ class Project:
         )  # fmt: skip
         self.recover()
         planned = self.planned(ask, environment)
-        verify = verify_determinism
-        return self.run_planned(planned, workers=workers, fail_fast=fail_fast, verify=verify, on_event=on_event)
+        return self.run_planned(
+            planned, workers=workers, executor=executor, fail_fast=fail_fast, verify=verify_determinism,
+            on_event=on_event, cancel=cancel,
+        )  # fmt: skip
 
     def run_planned(
         self,
         planned: Planned,
         *,
         workers: int | None = None,
+        executor: str | None = None,
         fail_fast: bool = False,
         verify: bool = False,
         on_event: Sequence[Subscriber] = (),
+        cancel: Cancel | None = None,
         echo: Callable[[dict[str, Any]], None] | None = None,
         notify: Callable[[str], None] = lambda _text: None,
         parent_run: str | None = None,
@@ -224,21 +238,14 @@ class Project:
         if planned.plan.is_empty:
             now = to_text(self.clock.now())
             return mark_fresh(self, planned, now)
-        return carry_out(
-            self,
-            planned,
-            workers=workers or self.settings.worker_count,
-            fail_fast=fail_fast,
-            verify=verify,
+        options = RunOptions(
+            workers=workers or self.settings.worker_count, fail_fast=fail_fast, verify=verify,
             subscribers=tuple(on_event),
-            echo=echo,
-            notify=notify,
-            parent_run=parent_run,
-        )
-
-    async def amaterialize(self, selection: str | Sequence[str] | None = None, **options: Any) -> RunResult:
-        """`materialize` for use inside an event loop."""
-        return await asyncio.to_thread(self.materialize, selection, **options)
+            executor=self.settings.executor if executor is None else parse_setting("executor", executor),
+            cancel=Cancel() if cancel is None else cancel,
+        )  # fmt: skip
+        with options.cancel.on_interrupt():
+            return carry_out(self, planned, options, echo=echo, notify=notify, parent_run=parent_run)
 
     def watch(self, selection: str | Sequence[str] | None = None, **options: Any) -> Watching:
         """Bring what is selected up to date, and again at every change of code, settings or sources: a `Tick` each.
@@ -250,19 +257,6 @@ class Project:
         # by its name: it stands a row above, and only who watches loads it
         watching: Watching = import_module("assetflow.watch.library").watch(self, selection, **options)
         return watching
-
-    def partitions(self, name: str) -> tuple[str, ...]:
-        """The keys of dynamic partitions, in the order they were added."""
-        check_name(self.graph, name)
-        return self.snapshot().dynamic.get(name, ())
-
-    def add_partitions(self, name: str, keys: Sequence[str]) -> tuple[str, ...]:
-        """Add keys to dynamic partitions; the ones that are new."""
-        return change_keys(self, name, add=keys)[0]
-
-    def remove_partitions(self, name: str, keys: Sequence[str]) -> tuple[str, ...]:
-        """Remove keys from dynamic partitions; what was made for them stays in the store and in history."""
-        return change_keys(self, name, remove=keys)[1]
 
     def recover(self) -> tuple[str, ...]:
         """Mark runs whose process is gone as interrupted; their ids."""
@@ -386,7 +380,15 @@ class Project:
             self.catalog.keep_notices(self.sync_catalog().notices)
 
     def close(self) -> None:
-        """End the worker processes and let go of the catalog; the project can be used again afterwards."""
+        """Cancel runs that were started, end the worker processes, let go of the catalog; safe to repeat.
+
+        The project can be used again afterwards.
+        """
+        for handle in self.handles:
+            handle.cancel()
+        for handle in self.handles:
+            handle.wait()
+        self.handles.clear()
         self.processes.close()
         self.catalog.close()
 

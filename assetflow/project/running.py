@@ -20,7 +20,7 @@ from assetflow.executor.capture import Capture
 from assetflow.executor.masking import Masker, default_secrets, secrets_in
 from assetflow.executor.resources import ResourcePool
 from assetflow.executor.result import RunResult
-from assetflow.executor.run import Run, RunOptions, Setting, Subscriber
+from assetflow.executor.run import Run, RunOptions, Setting
 from assetflow.model.clock import to_text
 from assetflow.model.event import Event, Observed, RunStarted
 from assetflow.model.keys import materialization_id
@@ -51,19 +51,17 @@ def output_path(catalog_root: Path, run_id: str) -> Path:
 def carry_out(
     project: Project,
     planned: Planned,
+    options: RunOptions,
     *,
-    workers: int,
-    fail_fast: bool,
-    verify: bool,
-    subscribers: tuple[Subscriber, ...],
     echo: Callable[[dict[str, Any]], None] | None,
     notify: Callable[[str], None],
     parent_run: str | None,
 ) -> RunResult:
     """One run from its first log line to the fold after its last."""
     loaded, settings = project.loaded, project.settings
-    if _needs_processes(project, planned.plan):
-        project.processes.blueprint()  # whether that is possible shows before anything runs
+    if _needs_processes(project, planned.plan, options.executor):
+        # whether that is possible shows before anything runs
+        project.processes.blueprint(everywhere=options.executor == Lane.PROCESS)
     now = project.clock.now()
     run_id = new_run_id(now)
     is_overtaken = project.catalog.log_sizes() != planned.log_sizes
@@ -95,9 +93,8 @@ def carry_out(
     )
     rows, digest = asset_rows(project, planned.configs)
     reporter = reporter_of(project, rows)
-    heard: tuple[Subscriber, ...] = subscribers if reporter is None else (*subscribers, reporter)
-    name = settings.executor
-    options = RunOptions(workers=workers, executor=name, fail_fast=fail_fast, verify=verify, subscribers=heard)
+    if reporter is not None:
+        options = replace(options, subscribers=(*options.subscribers, reporter))
     with working_folder(settings.root), capture.installed():
         try:
             result = Run(planned.plan, setting, options, _started(planned, run_id, to_text(now), parent_run)).execute()
@@ -113,12 +110,12 @@ def carry_out(
     return result
 
 
-def _needs_processes(project: Project, plan: Plan) -> bool:
+def _needs_processes(project: Project, plan: Plan, executor: str) -> bool:
     """Whether any step of the plan runs in a worker process."""
     loaded = project.loaded
     names = {loaded.graph.specs[step.asset].computation for step in plan.steps}
     found = (loaded.definitions.computations[name] for name in names)
-    return any(lane_of(computation, project.settings.executor) is Lane.PROCESS for computation in found)
+    return any(lane_of(computation, executor) is Lane.PROCESS for computation in found)
 
 
 def _capture(project: Project, planned: Planned, run_id: str, echo: Callable[[dict[str, Any]], None] | None) -> Capture:

@@ -122,7 +122,7 @@ def open_project(root: Path, kind: str, text: str) -> af.Project:
     executor = {"async": "thread", "spawned": "process"}.get(kind, kind)
     project = file_project(root, text, executor=executor)
     if kind == "spawned":
-        project.processes = ProcessPool(lambda: project.loaded.blueprint, forks=False)
+        project.processes = ProcessPool(lambda everywhere: project.loaded.blueprint(everywhere), forks=False)
     elif kind == "process" and not can_fork():
         pytest.skip("workers are not forked here")
     return project

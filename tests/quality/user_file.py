@@ -56,7 +56,9 @@ numbers: tuple[int, int] = pair(plain)
 raw = af.source("raw", path="raw/*.csv")
 project: af.Project = af.Project(assets=[orders, by_day, report, pair, raw])
 plan: af.Plan = project.plan("+report")
-result: af.RunResult = project.materialize("report", workers=2)
+result: af.RunResult = project.materialize("report", workers=2, executor="process")
+handle: af.RunHandle = project.start("report", workers=2)
+handle.cancel()
 ok: bool = result.ok
 values: dict[str, object] = af.materialize([orders, by_day])
 for tick in project.watch("+report", debounce=0.1):

@@ -10,22 +10,28 @@ from dataclasses import replace
 
 from assetflow.executor.body import Worker
 from assetflow.executor.call import Call, Outcome
+from assetflow.executor.cancel import Cancel
 from assetflow.model.record import StepStatus
 
 
 class InlineBackend:
     """Runs each call to its end before `submit` returns."""
 
-    def __init__(self, worker: Worker, *, deliver: Callable[[Outcome], None]) -> None:
+    def __init__(self, worker: Worker, *, deliver: Callable[[Outcome], None], cancel: Cancel) -> None:
         self._worker = worker
         self._deliver = deliver
+        self._cancel = cancel
 
     def submit(self, call: Call) -> None:
         """Run a call and deliver its outcome; KeyboardInterrupt when that is what ended it."""
         if self._worker.definitions.computations[call.computation].is_async and _in_event_loop():
             outcome = self._beside(call)
         else:
-            outcome = contextvars.Context().run(self._worker.run, call)
+            self._cancel.in_body = True
+            try:
+                outcome = contextvars.Context().run(self._worker.run, call)
+            finally:
+                self._cancel.in_body = False
         interrupted = outcome.failure is not None and outcome.failure.type == "KeyboardInterrupt" and _on_main_thread()
         self._deliver(replace(outcome, status=StepStatus.CANCELED) if interrupted else outcome)
         if interrupted:

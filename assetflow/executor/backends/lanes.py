@@ -17,6 +17,7 @@ from assetflow.executor.backends.processes import ProcessBackend
 from assetflow.executor.backends.threads import ThreadBackend
 from assetflow.executor.body import Worker
 from assetflow.executor.call import Call, Outcome
+from assetflow.executor.cancel import Cancel
 from assetflow.model.asset import Compute
 
 
@@ -58,8 +59,11 @@ class Lanes:
         workers: int,
         pool: ProcessPool | None = None,
         notify: Callable[[str], None] = lambda _text: None,
+        cancel: Cancel | None = None,
     ) -> None:
         self.outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+        self._cancel = Cancel() if cancel is None else cancel
+        self._cancel.when_asked(lambda: self.outcomes.put(None))
         self._worker = worker
         self._executor = executor
         self._workers = workers
@@ -97,7 +101,7 @@ class Lanes:
         deliver = self.outcomes.put
         match lane:
             case Lane.INLINE:
-                return InlineBackend(self._worker, deliver=deliver)
+                return InlineBackend(self._worker, deliver=deliver, cancel=self._cancel)
             case Lane.THREAD:
                 return ThreadBackend(self._worker, workers=self._workers, deliver=deliver)
             case Lane.ASYNC:
@@ -105,7 +109,10 @@ class Lanes:
             case Lane.PROCESS:
                 if self._pool is None:
                     raise InternalError("a run without a pool of processes has a step for one")
-                return ProcessBackend(self._worker, self._pool, deliver=deliver, notify=self._notify)
+                everywhere = self._executor == Lane.PROCESS
+                return ProcessBackend(
+                    self._worker, self._pool, everywhere=everywhere, deliver=deliver, notify=self._notify
+                )
             case _:
                 assert_never(lane)
 

@@ -95,11 +95,12 @@ def _nobody(_process: WorkerProcess, _message: Message | None) -> None:
 class ProcessPool:
     """Worker processes of one project: taken by a run, given back, ended by `close`. Safe from several threads.
 
-    `make` gives the project's blueprint; processes made from another one are ended instead of taken, so that an edited
-    project never runs old code. `forks` None means wherever the system can.
+    `make` gives the project's blueprint, told whether every function that may runs in a process. Processes made from
+    another one are ended instead of taken, so that an edited project never runs old code.
+    `forks` None means wherever the system can.
     """
 
-    def __init__(self, make: Callable[[], Blueprint], *, forks: bool | None = None) -> None:
+    def __init__(self, make: Callable[[bool], Blueprint], *, forks: bool | None = None) -> None:
         self._make = make
         self._forks = can_fork() if forks is None else forks
         self._lock = threading.Lock()
@@ -108,9 +109,9 @@ class ProcessPool:
         self._all: set[WorkerProcess] = set()
         self._blueprint: tuple[Blueprint, bytes] | None = None
 
-    def blueprint(self) -> bytes:
+    def blueprint(self, *, everywhere: bool = False) -> bytes:
         """The present blueprint, pickled; raises what makes processes impossible for this project."""
-        made = self._make()
+        made = self._make(everywhere)
         with self._lock:
             if self._blueprint is None or self._blueprint[0] is not made:
                 self._blueprint = (made, pickle.dumps(made, protocol=pickle.HIGHEST_PROTOCOL))

@@ -46,13 +46,19 @@ class ProcessBackend:
     """Runs calls in processes of a pool, a new one for each call that finds none free."""
 
     def __init__(
-        self, worker: Worker, pool: ProcessPool, *, deliver: Callable[[Outcome], None], notify: Callable[[str], None]
+        self,
+        worker: Worker,
+        pool: ProcessPool,
+        *,
+        everywhere: bool,
+        deliver: Callable[[Outcome], None],
+        notify: Callable[[str], None],
     ) -> None:
         self._worker = worker
         self._pool = pool
         self._deliver = deliver
         self._notify = notify
-        self._data = pool.blueprint()
+        self._data = pool.blueprint(everywhere=everywhere)
         self._lock = threading.Lock()
         self._free: list[WorkerProcess] = []
         self._jobs: dict[WorkerProcess, _Job] = {}
