@@ -59,9 +59,7 @@ def carry_out(
 ) -> RunResult:
     """One run from its first log line to the fold after its last."""
     loaded, settings = project.loaded, project.settings
-    if _needs_processes(project, planned.plan, options.executor):
-        # whether that is possible shows before anything runs
-        project.processes.blueprint(everywhere=options.executor == Lane.PROCESS)
+    _check_processes(project, planned.plan, options.executor)
     now = project.clock.now()
     run_id = new_run_id(now)
     is_overtaken = project.catalog.log_sizes() != planned.log_sizes
@@ -110,12 +108,13 @@ def carry_out(
     return result
 
 
-def _needs_processes(project: Project, plan: Plan, executor: str) -> bool:
-    """Whether any step of the plan runs in a worker process."""
+def _check_processes(project: Project, plan: Plan, executor: str) -> None:
+    """Whether the steps that run in processes can get there shows before anything runs."""
     loaded = project.loaded
     names = {loaded.graph.specs[step.asset].computation for step in plan.steps}
     found = (loaded.definitions.computations[name] for name in names)
-    return any(lane_of(computation, executor) is Lane.PROCESS for computation in found)
+    if any(lane_of(computation, executor) is Lane.PROCESS for computation in found):
+        project.processes.blueprint(everywhere=executor == Lane.PROCESS)
 
 
 def _capture(project: Project, planned: Planned, run_id: str, echo: Callable[[dict[str, Any]], None] | None) -> Capture:
