@@ -204,8 +204,7 @@ class Project:
 
         `partitions` are keys, `first..last` or globs; `first` and `last` a range, both included. What fails is in the
         result; only what makes a run impossible is raised, and KeyboardInterrupt after Ctrl-C, when the run has ended
-        in order. `verify_determinism` calls each function twice and records what differs. `start` does not block;
-        inside an event loop use `amaterialize`.
+        in order. `verify_determinism` calls each function twice and records what differs. `start` does not block.
         """
         ask = Ask(
             selection=selections_of(selection), partitions=selections_of(partitions), first=first, last=last,
@@ -380,10 +379,7 @@ class Project:
             self.catalog.keep_notices(self.sync_catalog().notices)
 
     def close(self) -> None:
-        """Cancel runs that were started, end the worker processes, let go of the catalog; safe to repeat.
-
-        The project can be used again afterwards.
-        """
+        """Cancel runs that were started, end the worker processes, let go of the catalog; usable again afterwards."""
         for handle in self.handles:
             handle.cancel()
         for handle in self.handles:
