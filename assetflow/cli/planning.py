@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assetflow.cli.code_text import changes_of, changes_text
 from assetflow.cli.plan_text import explained, explanation_json, explanation_text, plan_text
 from assetflow.cli.session import Session
 from assetflow.define.settings import Settings
@@ -17,10 +18,12 @@ WORK = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """How a plan is shown: `explain` None for the list of steps, else the assets to explain (none: the targets)."""
+    """How a plan is shown: `explain` None for the list of steps, else the assets to explain (none: the targets); with
+    `diff` the changes of code are shown with it."""
 
     explain: Sequence[str] | None = None
     check: bool = False
+    diff: bool = False
     expand: bool = False
 
 
@@ -33,12 +36,14 @@ def show_plan(session: Session, settings: Settings, ask: Ask, view: PlanView) ->
         note_plan(session, planned)
         if view.explain is not None:
             found = explained(plan, view.explain)
+            changes = changes_of(project, planned, found) if view.diff else ()
             if session.json:
-                screen.document(
-                    {"environment": plan.environment, "as_of": plan.as_of, "nodes": explanation_json(found)}
-                )
+                document = {"environment": plan.environment, "as_of": plan.as_of, "nodes": explanation_json(found)}
+                screen.document({**document, **({"changes": [c.to_json() for c in changes]} if view.diff else {})})
             elif found:
                 screen.data(explanation_text(screen, found))
+                if changes:
+                    screen.data("\n" + changes_text(screen, changes))
             else:
                 screen.data(plan_text(screen, plan))
         elif session.json:

@@ -21,16 +21,19 @@ _TARGETS = "*targets*"  # no selection parses like this
     "--explain", is_flag=False, flag_value=_TARGETS, metavar="[ASSET]",
     help="The tree of why and why not, of an asset or of what is selected.",
 )  # fmt: skip
+@click.option("--diff", is_flag=True, help="With the explanation, the changes of code as a diff.")
 @click.option("--check", is_flag=True, help="Exit with 5 when there is work.")
 @click.option("--expand", is_flag=True, help="In JSON, name every partition key.")
 @click.pass_obj
-def command(session: Session, /, explain: str | None, check: bool, expand: bool, **given: Any) -> int:
+def command(session: Session, /, explain: str | None, diff: bool, check: bool, expand: bool, **given: Any) -> int:
     """Say what `materialize` with the same arguments would run, and why. Nothing is written.
 
     SEL is a selection: keys, globs, `+asset` with everything upstream, `asset+` downstream, `tag:k=v`, `group:`,
     `status:stale`, `and`, `or`, `not`, `asset@partition`. Nothing selected is everything.
     """
     named: tuple[str, ...] | None = None
+    if diff and explain is None:
+        explain = _TARGETS
     if explain == _TARGETS:
         named = ()
     elif explain is not None:
@@ -38,4 +41,4 @@ def command(session: Session, /, explain: str | None, check: bool, expand: bool,
         named = (explain,) if given["selection"] else ()
         given["selection"] = given["selection"] or (explain,)
     settings = session.settings(environment=given.pop("environment"))
-    return show_plan(session, settings, ask_of(given), PlanView(explain=named, check=check, expand=expand))
+    return show_plan(session, settings, ask_of(given), PlanView(explain=named, diff=diff, check=check, expand=expand))
