@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from assetflow.errors import PartitionError
 from assetflow.model import regions
 from assetflow.model.asset import AssetSpec
 from assetflow.model.partition_definition import PartitionsDefinition
@@ -184,7 +185,10 @@ class Recall:
                 held = EMPTY
                 continue
             subset = PartitionSubset(upstream, changed[edge.upstream])
-            reading = self.universe.downstream_subset(spec.key, edge, subset)
+            try:
+                reading = self.universe.downstream_subset(spec.key, edge, subset)
+            except PartitionError:
+                reading = None  # whoever plans this asset is told; here it may be one that nobody asked for
             held = EMPTY if reading is None else self._less(spec.key, held, reading.region)
         return known if held is known.held else replace(known, held=held)
 

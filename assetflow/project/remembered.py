@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from xxhash import xxh3_128_hexdigest
@@ -62,4 +63,5 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)  # a cache that cannot be written costs time only
+        with suppress(OSError):  # a cache that cannot be written costs time only
+            temporary.unlink(missing_ok=True)
