@@ -89,7 +89,7 @@ class Worker:
         attempt = _Attempt(call, self._context(call), to_text(self.clock.now()))
         started = perf_counter()
         try:
-            with self.capture.step(call.task, call.assets[0], call.label):
+            with self.capture.step(call.task, call.assets[0], call.label, attempt=call.attempt):
                 yield attempt
         except Skip as skip:
             attempt.status, attempt.skipped = StepStatus.SKIPPED, skip.reason

@@ -20,7 +20,7 @@ from assetflow.model.clock import Clock, to_text
 from assetflow.model.record import Partition
 
 Line = dict[str, Any]
-"""One captured line: at, task, asset, partition, stream (`stdout`, `stderr`, `log`), level, text."""
+"""One captured line: at, task, attempt, asset, partition, stream (`stdout`, `stderr`, `log`), level, text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class _Step:
     task: int
     asset: str
     partition: Partition
+    attempt: int
 
 
 _current: ContextVar[_Step | None] = ContextVar("assetflow_step", default=None)
@@ -78,9 +79,9 @@ class Capture:
                 self._fd = None
 
     @contextlib.contextmanager
-    def step(self, task: int, asset: str, partition: Partition) -> Iterator[None]:
-        """Lines written inside belong to this step."""
-        token = _current.set(_Step(self, task, asset, partition))
+    def step(self, task: int, asset: str, partition: Partition, *, attempt: int = 1) -> Iterator[None]:
+        """Lines written inside belong to this attempt of a step."""
+        token = _current.set(_Step(self, task, asset, partition, attempt))
         try:
             yield
         finally:
@@ -89,12 +90,14 @@ class Capture:
 
     def write(self, step: _Step, stream: str, text: str, level: str | None = None) -> None:
         """Keep one line of a step."""
-        self.keep({"stream": stream, "level": level, "text": text}, step.task, step.asset, step.partition)
+        said = {"stream": stream, "level": level, "text": text}
+        self.keep(said, step.task, step.asset, step.partition, attempt=step.attempt)
 
-    def keep(self, said: Mapping[str, Any], task: int, asset: str, partition: Partition) -> None:
+    def keep(self, said: Mapping[str, Any], task: int, asset: str, partition: Partition, *, attempt: int = 1) -> None:
         """Keep one line, given by its stream, level and text, which may come from another process."""
         line: Line = {
-            "at": to_text(self._clock.now()), "task": task, "asset": asset, "partition": partition,
+            "at": to_text(self._clock.now()), "task": task, "attempt": attempt, "asset": asset,
+            "partition": partition,
             "stream": said["stream"], "level": said["level"], "text": self.masker.text(said["text"]),
         }  # fmt: skip
         if self._path is not None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assetflow.catalog.rows import RunRow, StepRow
@@ -16,6 +19,8 @@ from assetflow.project.running import output_path
 
 if TYPE_CHECKING:
     from assetflow.project.project import Project
+
+_PAUSE = 0.1
 
 LAST = "last"
 """Stands for the newest run wherever a run id is asked for."""
@@ -112,15 +117,21 @@ def ask_again(row: RunRow) -> Ask:
     )
 
 
-def run_output(project: Project, row: RunRow, asset: str | None, partition: str | None) -> Iterator[dict[str, Any]]:
-    """What the steps of a run wrote, and then the errors they ended with; of one of its assets where that is named."""
-    yield from _captured(project, row, None if asset is None else _same_call(project, asset), partition)
+def run_output(
+    project: Project, row: RunRow, asset: str | None, partition: str | None, *, follow: bool = False
+) -> Iterator[dict[str, Any]]:
+    """What the steps of a run wrote, and then the errors they ended with; of one of its assets where that is named.
+
+    `follow` waits for more for as long as the run goes on.
+    """
+    yield from _captured(project, row, None if asset is None else _same_call(project, asset), partition, follow=follow)
     for step in project.catalog.steps(row.run_id):
         if step.status == StepStatus.FAILED and asset in (None, step.asset) and partition in (None, step.partition):
             error = step.error or {}
             yield {
                 "at": step.finished_at,
                 "task": None,
+                "attempt": step.attempts,
                 "asset": step.asset,
                 "partition": step.partition,
                 "stream": "error",
@@ -130,24 +141,33 @@ def run_output(project: Project, row: RunRow, asset: str | None, partition: str 
 
 
 def _captured(
-    project: Project, row: RunRow, names: frozenset[str] | None, partition: str | None
+    project: Project, row: RunRow, names: frozenset[str] | None, partition: str | None, *, follow: bool
 ) -> Iterator[dict[str, Any]]:
     """The captured lines in order; a run that goes on has more later."""
     path = output_path(project.settings.catalog_root, row.run_id)
-    try:
-        file = open(path, encoding="utf-8", errors="replace")  # noqa: SIM115 - closed below
-    except FileNotFoundError:
-        return
-    with file:
-        for text in file:
-            if not text.endswith("\n"):
-                return  # the rest of it is being written
+    read_to = 0
+    while True:
+        goes_on = follow and project.catalog.is_owned(row.run_id)  # asked first: what it wrote before it ended is read
+        for text in _whole_lines(path, read_to):
+            read_to += len(text)
             try:
                 line = json.loads(text)
             except ValueError:
                 continue  # half a line of a process that was killed
             if (names is None or line["asset"] in names) and partition in (None, line["partition"]):
-                yield line
+                yield {"attempt": 1, **line}
+        if not goes_on:
+            return
+        time.sleep(_PAUSE)
+
+
+def _whole_lines(path: Path, offset: int) -> Iterator[bytes]:
+    """The lines of a file from an offset on; the last one only when it is whole, for the rest is being written."""
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        file.seek(offset)
+        for text in file:
+            if text.endswith(b"\n"):
+                yield text
 
 
 def _same_call(project: Project, asset: str) -> frozenset[str]:

@@ -27,8 +27,9 @@ _LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG"
 @click.option(
     "--level", type=click.Choice(_LEVELS, case_sensitive=False), help="Log records of that level and above only."
 )
+@click.option("-f", "--follow", is_flag=True, help="Wait for more until the run ends.")
 @click.pass_obj
-def command(session: Session, run_id: str, asset: str | None, level: str | None) -> None:
+def command(session: Session, run_id: str, asset: str | None, level: str | None, follow: bool) -> None:
     """Show what the steps of a run printed and logged, and how they failed, also while it goes on.
 
     RUN is a run id, the beginning of one, or `last`. With --json each line is an object of one array.
@@ -37,13 +38,20 @@ def command(session: Session, run_id: str, asset: str | None, level: str | None)
     least = None if level is None else logging.getLevelNamesMapping()[level.upper()]
     with session.project() as project:
         row = find_run(project, run_id)
-        lines = [line for line in run_output(project, row, name, partition) if _is_wanted(line, least)]
-        zone = project.settings.timezone
-    screen = session.screen
+        zone, screen = project.settings.timezone, session.screen
+        lines = []
+        for line in run_output(project, row, name, partition, follow=follow):
+            if _is_wanted(line, least):
+                lines.append(line)
+                if follow and not session.json:
+                    screen.data(_text(screen, line, zone))
+                    screen.flush()
     if session.json:
         # one line of text a captured line: long outputs stay readable
         body = ",\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
         screen.data(f"[\n{body}\n]" if body else "[]")
+    elif lines and follow:
+        return
     elif lines:
         for line in lines:
             screen.data(_text(screen, line, zone))
@@ -61,7 +69,8 @@ def _is_wanted(line: dict[str, Any], least: int | None) -> bool:
 def _text(screen: Screen, line: dict[str, Any], zone: str) -> str:
     level = line["level"]
     mark = f"{screen.style(level, _LEVEL_STYLES.get(level, ''))} " if level else ""
-    head = f"{moment(line['at'], zone)[11:]} {show(line['asset'], line['partition'])} │"
+    again = f" attempt {line['attempt']}" if line["attempt"] > 1 else ""
+    head = f"{moment(line['at'], zone)[11:]} {show(line['asset'], line['partition'])}{again} │"
     first, *more = line["text"].split("\n")
     lines = [f"{screen.style(head, 'dim')} {mark}{first}"]
     bar = screen.style(" " * (len(head) - 1) + "│", "dim")

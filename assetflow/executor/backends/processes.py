@@ -132,7 +132,9 @@ class ProcessBackend:
             case Began() if job is not None and job.call.timeout is not None:
                 self._watchdog.watch_time(process, job.call.timeout, lambda: _too_long(job))
             case Said() if job is not None:
-                self._worker.capture.keep(message.line, job.call.task, job.call.assets[0], job.call.label)
+                self._worker.capture.keep(
+                    message.line, job.call.task, job.call.assets[0], job.call.label, attempt=job.call.attempt
+                )
             case Done() if job is not None:
                 self._done(process, job, message)
             case Ended():
