@@ -35,7 +35,7 @@ def scope_of_project(project: Project) -> Scope:
     space = project.space
     if space is not None:
         modules = {str(path) for path in (*space.by_path, *space.attempted)}
-        patterns = {(os.path.dirname(module), "*.py", False) for module in modules}
+        patterns = {(os.path.dirname(module), "[!.]*.py", False) for module in modules}
         scope |= Scope(
             root=scope.root,
             files=frozenset({*modules, *map(str, space.absent())}),
