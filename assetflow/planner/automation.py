@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from assetflow.errors import AssetflowError, PartitionError
@@ -55,11 +56,22 @@ class AssetMemory:
 class Node:
     """One node of an evaluated condition: what it says, of which asset, where it is true, and what it is made of."""
 
-    text: str
+    condition: AutomationCondition
     asset: str
     extent: Extent
     children: tuple[Node, ...] = ()
     error: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What the node says, in few words where its children say the rest."""
+        match self.condition:
+            case All() if len(self.children) > 1:
+                return "all of"
+            case Any_() if len(self.children) > 1:
+                return "any of"
+            case _:
+                return self.condition.describe()
 
     def to_json(self) -> dict[str, Any]:
         """`{"condition", "asset", "true", "partitions", "error", "children"}`; `true` counts partitions."""
@@ -134,7 +146,7 @@ class Evaluator:
         try:
             tree = walk.node(condition, asset, "")
         except AssetflowError as error:  # of a mapping, or of a partition that the condition names
-            tree = Node(text=condition.describe(), asset=asset, extent=False, error=error.message)
+            tree = Node(condition=condition, asset=asset, extent=False, error=error.message)
             walk.kept = dict(before)
         requested = empty(self.universe, asset) if any(tree.errors()) else tree.extent
         if requested:
@@ -157,7 +169,7 @@ class _Walk:
         match condition:
             case Labeled():
                 inner = self.node(condition.child, asset, path)
-                return Node(text=condition.text, asset=asset, extent=inner.extent, children=(inner,))
+                return Node(condition=condition, asset=asset, extent=inner.extent, children=(inner,))
             case All() | Any_() | Not() | NewlyTrue() | Since():
                 return self._combined(condition, asset, path)
             case Upstream():
@@ -167,7 +179,7 @@ class _Walk:
             case Custom():
                 return self._custom(condition, asset, path)
             case _:
-                return Node(text=condition.describe(), asset=asset, extent=self._operand(condition, asset, path))
+                return Node(condition=condition, asset=asset, extent=self._operand(condition, asset, path))
 
     def _combined(self, condition: AutomationCondition, asset: str, path: str) -> Node:
         children = tuple(self.node(each, asset, f"{path}.{at}") for at, each in enumerate(condition.children))
@@ -189,8 +201,7 @@ class _Walk:
             case _:
                 extent = without(either(self._remembered(asset, path), extents[0]), extents[1])
                 self.kept[path] = stored(extent)
-        words = {All: "all of", Any_: "any of"}.get(type(condition)) if len(children) > 1 else None
-        return Node(text=words or condition.describe(), asset=asset, extent=extent, children=children)
+        return Node(condition=condition, asset=asset, extent=extent, children=children)
 
     def _remembered(self, asset: str, path: str) -> Extent:
         return restored(self.universe, asset, self.before.get(path, False))
@@ -247,7 +258,7 @@ class _Walk:
             found = either(found, self._reading(asset, edge, extent))
         if condition.quantity is Quantity.ALL:
             found = without(everything(self.universe, asset), found)
-        return Node(text=condition.describe(), asset=asset, extent=found, children=tuple(nodes.values()))
+        return Node(condition=condition, asset=asset, extent=found, children=tuple(nodes.values()))
 
     def _reading(self, asset: str, edge: InputSpec, extent: Extent) -> Extent:
         """What of an asset reads any of these upstream partitions."""
@@ -276,7 +287,7 @@ class _Walk:
                     subset = node.extent if isinstance(node.extent, PartitionSubset) else None
                     read = self.universe.upstream_subset(key, edge, subset)
                     found = either(found, everything(self.universe, asset) if read is None else read)
-        return Node(text=condition.describe(), asset=asset, extent=found, children=tuple(nodes))
+        return Node(condition=condition, asset=asset, extent=found, children=tuple(nodes))
 
     def _custom(self, condition: Custom, asset: str, path: str) -> Node:
         """A condition of the user; what it raises makes it false and stands in the tree."""
@@ -301,7 +312,7 @@ class _Walk:
             error = f"`{condition.name}`: {problem.message}"
         except Exception as problem:  # a user's function: it must not end the tick
             error = f"`{condition.name}` raised {type(problem).__name__}: {problem}"
-        return Node(text=condition.describe(), asset=asset, extent=extent, children=tuple(nodes), error=error)
+        return Node(condition=condition, asset=asset, extent=extent, children=tuple(nodes), error=error)
 
 
 def _answer(answer: Any, whole: Extent) -> Extent:
@@ -372,6 +383,7 @@ def restored(universe: Universe, asset: str, data: Any) -> Extent:
         return definition.empty()
 
 
+@lru_cache(maxsize=4096)
 def full_text(condition: AutomationCondition) -> str:
     """The condition without its labels, which tells whether it is still the same one."""
     if isinstance(condition, Labeled):
