@@ -26,11 +26,8 @@ TINY = {
     "partitions.py": "--assets 10 --years 1 --fresh-assets 2 --fresh-years 1 --repeat 1",
     "startup.py": "--repeat 1",
     "steps.py": "--assets 6 --repeat 1",
-<<<<<<< HEAD
     "watch.py": "--assets 6 --saves 2",
-=======
     "tick.py": "--assets 20 --partitions 100 --repeats 1",
->>>>>>> 1f508e8 (A simulated year against every minute of it; benchmark of ticks; explanations are worded when they are shown)
     "verdicts.py": "--assets 20 --partitions 3 --chain 20 --repeat 1",
 }
 
