@@ -75,7 +75,11 @@ def found(tables: Tables, sql: str, *, known: bool = True) -> dict[str, Origins]
     fill(tables)
     names = [row[0] for row in CONNECTION.execute(f"describe {sql}").fetchall()] if known else None
     schemas = {name: list(columns) for name, columns in tables.items()} if known else {}
-    outside = Known(assets={(name,): name for name in tables}, schemas=schemas, aggregates=AGGREGATES)
+    outside = Known(
+        assets={(each,): name for name in tables for each in (name, name.upper())},
+        schemas=schemas,
+        aggregates=AGGREGATES,
+    )
     return ColumnLineage(outside).of(tree["statements"][0]["node"], names)
 
 
