@@ -22,6 +22,7 @@ TINY = {
     "cold_polars.py": "--rows 100 --repeat 1",
     "edited_plan.py": "--assets 6 --helpers 3 --repeat 1",
     "lineage.py": "--edges 1000 --repeat 1",
+    "memory.py": "--steps 3 --megabytes 1",
     "null_build.py": "--assets 6 --repeat 1",
     "partitions.py": "--assets 10 --years 1 --fresh-assets 2 --fresh-years 1 --repeat 1",
     "startup.py": "--repeat 1",
