@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from assetflow.errors import AssetflowError, PartitionError
 from assetflow.model.asset import InputSpec
@@ -52,9 +52,11 @@ class AssetMemory:
         return {"condition": self.condition, "nodes": dict(self.nodes), "requested": self.requested}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """One node of an evaluated condition: what it says, of which asset, where it is true, and what it is made of."""
+class Node(NamedTuple):
+    """One node of an evaluated condition: what it says, of which asset, where it is true, and what it is made of.
+
+    A named tuple, because a tick over many assets makes hundreds of thousands.
+    """
 
     condition: AutomationCondition
     asset: str
@@ -85,22 +87,16 @@ class Node:
             "children": [child.to_json() for child in self.children],
         }
 
-    def errors(self) -> Iterable[str]:
-        """What went wrong in it, depth first."""
-        if self.error is not None:
-            yield self.error
-        for child in self.children:
-            yield from child.errors()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The result for one asset: what is requested of it, the tree, and what is kept."""
+    """The result for one asset: what is requested of it, the tree, what is kept, and what went wrong."""
 
     asset: str
     requested: Extent
     tree: Node
     memory: AssetMemory
+    errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +144,12 @@ class Evaluator:
         except AssetflowError as error:  # of a mapping, or of a partition that the condition names
             tree = Node(condition=condition, asset=asset, extent=False, error=error.message)
             walk.kept = dict(before)
-        requested = empty(self.universe, asset) if any(tree.errors()) else tree.extent
+            walk.errors = [error.message]
+        requested = empty(self.universe, asset) if walk.errors else tree.extent
         if requested:
             self.requests[asset] = requested
         memory = AssetMemory(condition=text, nodes=walk.kept, requested=stored(requested))
-        return Evaluation(asset=asset, requested=requested, tree=tree, memory=memory)
+        return Evaluation(asset=asset, requested=requested, tree=tree, memory=memory, errors=tuple(walk.errors))
 
 
 class _Walk:
@@ -163,6 +160,7 @@ class _Walk:
         self.universe = evaluator.universe
         self.before = before
         self.kept: dict[str, Any] = {}
+        self.errors: list[str] = []
 
     def node(self, condition: AutomationCondition, asset: str, path: str) -> Node:
         """A node and everything below it; `path` names it within the condition."""
@@ -312,6 +310,8 @@ class _Walk:
             error = f"`{condition.name}`: {problem.message}"
         except Exception as problem:  # a user's function: it must not end the tick
             error = f"`{condition.name}` raised {type(problem).__name__}: {problem}"
+        if error is not None:
+            self.errors.append(error)
         return Node(condition=condition, asset=asset, extent=extent, children=tuple(nodes), error=error)
 
 

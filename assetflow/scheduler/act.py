@@ -60,7 +60,7 @@ def carry_round(project: Project, tell: Tell) -> Round:
     notifier = Notifier(project, memory, tell)
     ended = [_carry_out(project, memory, Request.from_json(given), tell) for given in memory.under("request:").values()]
     found = tick(project, memory)
-    changed = [each for each in found.evaluations if each.requested or any(each.tree.errors())]
+    changed = [each for each in found.evaluations if each.requested or each.errors]
     detail = {
         "requests": [request.to_json() for request in found.requests],
         "evaluations": [evaluation_json(each) for each in changed],

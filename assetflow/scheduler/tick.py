@@ -80,7 +80,7 @@ def tick(project: Project, memory: Memory, *, sensors: bool = True) -> Tick:
     asked = ask_sensors(definitions.sensors if sensors else (), memory, now)
     errors = [*asked.errors]
     for each in evaluations:
-        errors += [(each.asset, message) for message in each.tree.errors()]
+        errors += [(each.asset, message) for message in each.errors]
         memory.set(f"asset:{each.asset}", each.memory.to_json())
         if each.requested:
             memory.set(f"code:{each.asset}", planned.basis.versions[each.asset].code.version)

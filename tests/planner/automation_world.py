@@ -126,7 +126,7 @@ class World:
         evaluator = Evaluator(universe, Facts(true=self.facts, previous=self.previous), self.memory)
         found = evaluator.run({key: spec.automation for key, spec in self.specs.items() if spec.automation is not None})
         self.memory = {each.asset: AssetMemory(**each.memory.to_json()) for each in found}
-        self.errors = [error for each in found for error in each.tree.errors()]
+        self.errors = [error for each in found for error in each.errors]
         shown = sorted(_shown(each.asset, each.requested) for each in found if each.requested)
         self.facts[FactKind.NEWLY_UPDATED] = {}
         self.previous = at

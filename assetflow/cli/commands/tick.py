@@ -78,7 +78,7 @@ def tree_lines(screen: Screen, tree: dict[str, Any], *, title: str) -> Iterator[
             mark, style = (f"true for {node['partitions']}" if node["partitions"] else "true"), "green"
         else:
             mark, style = "false", "dim"
-        of = f" of {node['asset']}" if asset and node["asset"] != asset else ""
+        of = f" for {node['asset']}" if asset and node["asset"] != asset else ""
         head = f"{title}: " if not depth else "  " * depth
         yield f"{head}{node['condition']}{of}  {screen.style(mark, style)}"
         stack += [(child, depth + 1, node["asset"]) for child in reversed(node["children"])]

@@ -38,13 +38,13 @@ def command(session: Session, once: bool, pause: float, child: bool, environment
     """
     settings = session.settings(environment=environment)
     if child:
-        return _round(session, settings)
+        return _round(session, settings, waits=True)
     # not at the top: help needs neither
     from assetflow.scheduler.up import Up, only_one
 
     with only_one(settings.catalog_root):
         if once:
-            return _round(session, settings)
+            return _round(session, settings, waits=False)
         command = [sys.executable, "-m", "assetflow", "-C", str(settings.root), "up", "--round"]
         command += ["--env", settings.environment, *(["--json"] if session.json else [])]
         wake = settings.cache_root / "up.json"
@@ -87,11 +87,11 @@ def _words(what: str, fields: dict[str, Any]) -> str | None:
         case "notice":
             return f"notice: {fields['text']}"
         case _:
-            return f"{what}: " + ": ".join(str(value) for value in fields.values())
+            return f"{what}: " + ": ".join(str(value) for value in fields.values() if value)
 
 
-def _round(session: Session, settings: Settings) -> int:
-    """One round in this process; what to wait for next is left in a file."""
+def _round(session: Session, settings: Settings, *, waits: bool) -> int:
+    """One round in this process; where somebody waits for the next, what to wait for is left in a file."""
     # not at the top: the waiting process needs nothing of this
     from assetflow.scheduler.act import carry_round
     from assetflow.scheduler.up import one_round
@@ -105,6 +105,8 @@ def _round(session: Session, settings: Settings) -> int:
                 found = carry_round(project, tell)
                 write_wake(settings.cache_root / "up.json", wake_after(project, found))
             except AssetflowError as error:
+                if not waits:
+                    raise
                 tell("error", {"where": "definitions", "message": error.message, "hint": error.hint})
                 _wait_for_change(settings, project)
                 return FAILED
