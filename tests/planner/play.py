@@ -15,6 +15,7 @@ from assetflow.executor.tasks import Task, build_tasks
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.clock import from_text, to_text
 from assetflow.model.plan import Plan
+from assetflow.model.reads import Read, TableFacts
 from assetflow.model.record import Current, Edge, Observation, Snapshot, StepStatus
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.build import build_plan, plan_from_memo
@@ -37,6 +38,19 @@ class Violation(AssertionError):
     """A planner broke a promise."""
 
 
+def table_of(value: str) -> TableFacts:
+    """A value of the world as the store would describe it."""
+    first, _, v = value.partition(".")
+    k, rows, kind = first.split("/")
+    return TableFacts(value, int(rows), (("k", kind), ("v", "s")), (("k", k), ("v", v)))
+
+
+def payload_of(value: str) -> dict[str, object]:
+    """The same as the JSON of a stored object."""
+    table = table_of(value)
+    return {"data_version": value, "rows": table.rows, "schema": table.schema, "column_versions": table.columns}
+
+
 @dataclass(slots=True, kw_only=True)
 class Shelf:
     """What was ever made: the catalog and the store of the world."""
@@ -45,6 +59,8 @@ class Shelf:
     edges: dict[str, tuple[Edge, ...]] = field(default_factory=dict)
     made: dict[Place, list[tuple[Key, Current]]] = field(default_factory=dict)
     objects: dict[str, str] = field(default_factory=dict)
+    reads: dict[str, dict[str, Read]] = field(default_factory=dict)
+    tables: dict[str, TableFacts] = field(default_factory=dict)
     moves: list[Place] = field(default_factory=list)
     order: int = 0
 
@@ -72,6 +88,10 @@ class Shelf:
             if (record.code_version, record.config, record.input_fingerprint) == key:
                 return record
         return None
+
+    def earlier(self, asset: str, partition: str | None, code: str, config: str) -> tuple[Current, ...]:
+        made = [record for _, record in reversed(self.made.get((asset, partition), []))]
+        return tuple(record for record in made if (record.code_version, record.config) == (code, config))
 
     def lost(self) -> frozenset[Place]:
         return frozenset(
@@ -128,6 +148,9 @@ class Session:
                 order=shelf.order,
                 edges=lambda ids: {id: shelf.edges[id] for id in ids},
                 reusable=shelf.reusable,
+                reads=lambda ids: {id: shelf.reads[id] for id in ids if id in shelf.reads},
+                tables=lambda ids: {id: shelf.tables[id] for id in ids if id in shelf.tables},
+                earlier=shelf.earlier,
                 position=str(len(shelf.moves)),
                 moved=shelf.moved,
             ),
@@ -244,7 +267,8 @@ class Session:
         values = []
         for upstream in self.world.inputs(*place):
             record = self.shelf.record(upstream)
-            values.append((upstream, sources[upstream] if record is None else record.data_version))
+            value = sources[upstream] if record is None else record.data_version
+            values.append((upstream, call.as_read(upstream[0], value)))
         return (call.code, call.config, tuple(values))
 
     def _make(self, place: Place, decision: Decision, state: State, universe: Universe) -> None:
@@ -268,15 +292,19 @@ class Session:
             materialized_at=to_text(self.world.now),
         )
         self.shelf.edges[ident] = decision.edges
+        narrow = self.world.call_of(asset).narrow - self.world.sources.keys()
+        self.shelf.reads[ident] = {upstream: Read(columns=("k",), names=("k",)) for upstream in narrow}
+        self.shelf.tables[ident] = table_of(value)
         self.shelf.objects[uri] = value
         self.shelf.made.setdefault(place, []).append((key, record))
         self.shelf.publish(place, record)
-        state.produced[place] = Produced(ident, value, {})
+        state.produced[place] = Produced(ident, value, payload_of(value))
 
     def _publish_again(self, place: Place, record: Current, state: State) -> None:
         self.shelf.order += 1
         self.shelf.publish(place, record._replace(order=self.shelf.order))
-        state.produced[place] = Produced(record.materialization, record.data_version, {})
+        value = record.data_version
+        state.produced[place] = Produced(record.materialization, value, payload_of(value))
 
     # --- promises ---
 
@@ -384,6 +412,19 @@ def check_pure(planner: Planner, plan: Plan, basis: Basis, request: Request) -> 
 
 def _turned(mapping: Mapping[K, V]) -> dict[K, V]:
     return dict(reversed(list(mapping.items())))
+
+
+def back_and_forth(session: Session) -> None:
+    """Every code is edited and the edit is taken back, after the earlier values were lost."""
+    session.run()
+    for code in (2, 0):
+        published = {record.uri for records in session.shelf.current.values() for record in records.values()}
+        for call in session.world.calls.values():
+            call.code = code
+        if code == 0:
+            for uri in session.shelf.objects.keys() - published:
+                del session.shelf.objects[uri]
+        session.run()
 
 
 def history(session: Session, rng: random.Random, *, length: int) -> list[str]:

@@ -68,6 +68,9 @@ class Call:
 
     `code` 2n and 2n+1 are different texts of the same meaning; `config` 1 and 2 have the same effect; a `blind` one
     ignores what it reads.
+
+    What it makes is a table of a column `k`, which never changes, and a column `v`, which depends on everything; `code`
+    decides the number of rows and `config` the type of `k`. Of the upstreams in `narrow` it reads `k` alone.
     """
 
     outputs: tuple[str, ...]
@@ -76,6 +79,7 @@ class Call:
     code: int = 0
     config: int = 0
     blind: bool = False
+    narrow: frozenset[str] = frozenset()
     subsettable: bool = False
     pure: bool = False
     side_effect: bool = False
@@ -88,7 +92,12 @@ class Call:
     def value(self, asset: str, partition: str | None, inputs: list[tuple[Place, str]]) -> str:
         """What the function makes of its inputs."""
         read = [] if self.blind else inputs
-        return digest(asset, partition, self.code // 2, min(self.config, 1), read)
+        k = f"{digest(asset, partition)}/{1 + self.code // 2 % 2}/{'is'[min(self.config, 1)]}"
+        return f"{k}.{digest(asset, partition, self.code // 2, min(self.config, 1), read)}"
+
+    def as_read(self, upstream: str, value: str) -> str:
+        """What it sees of a value of an upstream."""
+        return value.partition(".")[0] if upstream in self.narrow else value
 
 
 def digest(*parts: object) -> str:
@@ -161,7 +170,8 @@ class World:
         values = self.source_values()
         for asset in self.assets:
             for partition in self.keys(asset):
-                inputs = [(place, values[place]) for place in self.inputs(asset, partition)]
+                call = self.call_of(asset)
+                inputs = [(place, call.as_read(place[0], values[place])) for place in self.inputs(asset, partition)]
                 values[(asset, partition)] = self.call_of(asset).value(asset, partition, inputs)
         return values
 
@@ -289,13 +299,19 @@ def _calls() -> list[Call]:
         Call(outputs=("a",), cut=Cut.DAILY),
         Call(outputs=("b",), reads={"s": Reads.WHOLE}),
         Call(outputs=("c",), cut=Cut.STATIC, reads={"t": Reads.SAME}, policy=True),
-        Call(outputs=("m1", "m2"), reads={"b": Reads.WHOLE, "c": Reads.ALL}),
+        Call(outputs=("m1", "m2"), reads={"b": Reads.WHOLE, "c": Reads.ALL}, narrow=frozenset("bc")),
         Call(outputs=("d",), cut=Cut.DAILY, reads={"a": Reads.SAME, "d": Reads.BEFORE}),
         Call(outputs=("e",), cut=Cut.STATIC, reads={"c": Reads.SAME, "b": Reads.WHOLE}, blind=True),
         Call(outputs=("n1", "n2"), cut=Cut.STATIC, reads={"e": Reads.SAME, "b": Reads.WHOLE}, subsettable=True),
-        Call(outputs=("o1", "o2"), cut=Cut.DAILY, reads={"d": Reads.RECENT, "n1": Reads.ALL}),
+        Call(outputs=("o1", "o2"), cut=Cut.DAILY, reads={"d": Reads.RECENT, "n1": Reads.ALL}, narrow=frozenset("d")),
         Call(outputs=("p",), pure=True, policy=True),
-        Call(outputs=("q",), cut=Cut.DAILY, reads={"a": Reads.RECENT, "p": Reads.WHOLE}, policy=True),
-        Call(outputs=("x",), reads={"d": Reads.LAST, "m1": Reads.WHOLE}, policy=True),
+        Call(
+            outputs=("q",),
+            cut=Cut.DAILY,
+            reads={"a": Reads.RECENT, "p": Reads.WHOLE},
+            policy=True,
+            narrow=frozenset("p"),
+        ),
+        Call(outputs=("x",), reads={"d": Reads.LAST, "m1": Reads.WHOLE}, policy=True, narrow=frozenset({"m1"})),
         Call(outputs=("z",), reads={"x": Reads.WHOLE, "n2": Reads.ALL, "q": Reads.ALL}, side_effect=True),
     ]

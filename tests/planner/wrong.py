@@ -12,7 +12,8 @@ from assetflow.model.asset import AssetSpec
 from assetflow.model.cause import UpstreamStale
 from assetflow.model.mapping import LastPartition, SpecificPartitions
 from assetflow.model.plan import Plan, PlanStep
-from assetflow.model.record import Current, Edge, Partition
+from assetflow.model.reads import TableFacts
+from assetflow.model.record import Current, Edge, Partition, Snapshot
 from assetflow.model.version import input_fingerprint
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.build import build_plan
@@ -184,6 +185,39 @@ def clock_stands(basis: Basis, request: Request) -> Plan:
     return build_plan(replace(basis, as_of=noon), replace(request, targets=targets))
 
 
+def with_tables(change: Callable[[TableFacts], TableFacts]) -> Callable[[], Session]:
+    """A planner and a decider to whom tables look alike that are not."""
+
+    def blurred(snapshot: Snapshot) -> Snapshot:
+        there = snapshot.tables
+        return replace(snapshot, tables=lambda ids: {id: change(table) for id, table in there(ids).items()})
+
+    class Blurred(State):
+        def __post_init__(self) -> None:
+            self.basis = replace(self.basis, snapshot=blurred(self.basis.snapshot))
+            super().__post_init__()
+
+        def _present(self, asset: str, partition: Partition) -> TableFacts | str | None:
+            found = super()._present(asset, partition)
+            return change(found) if isinstance(found, TableFacts) else found
+
+    def plan(basis: Basis, request: Request) -> Plan:
+        return build_plan(replace(basis, snapshot=blurred(basis.snapshot)), request)
+
+    return lambda: Session(planner=plan, state=Blurred)
+
+
+def reads_all(basis: Basis, request: Request) -> Plan:
+    """Whatever changed in an input matters."""
+    return build_plan(replace(basis, snapshot=replace(basis.snapshot, reads=lambda _ids: {})), request)
+
+
+class ReadsAll(State):
+    def __post_init__(self) -> None:
+        self.basis = replace(self.basis, snapshot=replace(self.basis.snapshot, reads=lambda _ids: {}))
+        super().__post_init__()
+
+
 # --- planners that are no functions
 
 
@@ -349,6 +383,11 @@ WRONG: dict[str, Callable[[], Session]] = {
     "forgets removed partitions": lambda: Session(planner=with_records(forgets_removed)),
     "goes by time": lambda: Session(planner=with_records(by_time)),
     "looks at sources once": lambda: Session(planner=sources_seen_once()),
+    "sees no number of rows": with_tables(lambda table: table._replace(rows=1)),
+    "sees no types": with_tables(lambda table: table._replace(schema=tuple((name, "s") for name, _ in table.schema))),
+    "sees no values": with_tables(lambda table: TableFacts("d", 1, (), ())),
+    "takes every column for read": lambda: Session(planner=reads_all),
+    "takes every column for read in a run": lambda: Session(state=ReadsAll),
     "has a clock that stands": lambda: Session(planner=clock_stands),
     "follows the order of dicts": lambda: Session(planner=in_dict_order),
     "answers by mood": lambda: Session(planner=moody()),
