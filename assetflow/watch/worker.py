@@ -18,7 +18,7 @@ from typing import Any
 
 from assetflow.catalog.catalog import Catalog
 from assetflow.define.settings import load_settings
-from assetflow.errors import AssetflowError, DefinitionError, InternalError
+from assetflow.errors import AssetflowError, DefinitionError, InternalError, ProjectNotFoundError
 from assetflow.model.event import Event, StepFinished
 from assetflow.model.version import fingerprint
 from assetflow.planner.dependencies import dependencies_text
@@ -48,7 +48,7 @@ from assetflow.watch.signals import interrupt_main
 TRIES = 5
 """How often a project is loaded whose files change meanwhile; after that the next change begins again."""
 
-LEFT = 1.5
+LEFT = 2.5
 """Seconds after a cancel in which a run has to have ended, before the process does."""
 
 
@@ -134,7 +134,13 @@ class Worker:
     # --- the order -------------------------------------------------------------------------------------------
 
     def _carry_out(self, order: Order) -> None:
-        os.chdir(order.root)
+        try:
+            os.chdir(order.root)
+        except OSError as error:
+            raise ProjectNotFoundError(
+                f"the project folder `{order.root}` cannot be entered: {error.strerror}",
+                hint="the watch goes on when it is there again",
+            ) from error
         project = _project(order)
         if self._catalog is not None and self._catalog.root == project.catalog.root:
             project.catalog = self._catalog

@@ -121,7 +121,7 @@ def count(rows: pl.DataFrame) -> int:
 
 
 def test_assets_come_and_go_and_move(tmp_path: Path) -> None:
-    project = write(tmp_path, TWO)
+    project = write(tmp_path / "project", TWO)
     with watching(project) as watch:
         next(watch)
         save(
@@ -145,6 +145,12 @@ def test_assets_come_and_go_and_move(tmp_path: Path) -> None:
         (project / "assets").rename(project / "elsewhere")
         tick = until(watch, lambda tick: tick.error is not None)
         (project / "elsewhere").rename(project / "assets")
+        until(watch, lambda tick: tick.ok and tick.plan is not None and tick.plan.is_empty)
+        project.rename(tmp_path / "moved")
+        watch.rebuild()
+        assert isinstance(until(watch, fails("cannot be entered")).error, af.UsageError)
+        (tmp_path / "moved").rename(project)
+        watch.rebuild()
         until(watch, lambda tick: tick.ok and tick.plan is not None and tick.plan.is_empty)
         (project / "assets/.numbers.py.swp").write_text("x")
         (project / "assets/numbers.py~").write_text("x")
