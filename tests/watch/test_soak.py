@@ -130,6 +130,7 @@ def test_a_watch_does_not_grow(tmp_path: Path, ticks: int, grown: int) -> None:
             if number % 5 == 4:
                 seen.append(resources())
     threads, files, resident = zip(*seen[1:], strict=True)
-    assert max(threads[-3:]) <= max(threads[:3])
-    assert max(files[-3:]) <= max(files[:3])
+    # one sample may see a worker that is on its way out; growth would be in all of them
+    assert min(threads[-3:]) <= min(threads[:3])
+    assert min(files[-3:]) <= min(files[:3])
     assert min(resident[-3:]) - min(resident[:3]) < grown
