@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from assetflow.define.declare import asset_template as asset_template
     from assetflow.define.declare import multi_asset as multi_asset
     from assetflow.define.declare import source as source
+    from assetflow.define.metadata import Image as Image
+    from assetflow.define.metadata import Link as Link
+    from assetflow.define.metadata import Markdown as Markdown
     from assetflow.define.schedule import AddPartitions as AddPartitions
     from assetflow.define.schedule import RunRequest as RunRequest
     from assetflow.define.schedule import SensorContext as SensorContext
@@ -88,6 +91,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "define.config": ("Config", "Resource"),
     "define.declare": ("Dep", "asset", "asset_template", "multi_asset", "source"),
+    "define.metadata": ("Image", "Link", "Markdown"),
     "define.sql.assets": ("sql_asset",),
     "define.sql.macros": ("sql_macro",),
     "define.schedule": ("AddPartitions", "RunRequest", "SensorContext", "job", "notify", "sensor"),

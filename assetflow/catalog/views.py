@@ -41,6 +41,22 @@ VIEWS: dict[str, str] = {
         join inside.assets a on a.asset = m.asset
         left join inside.partitions q on q.partition = m.partition
         left join inside.environments v on v.environment = m.environment""",
+    "metadata": f"""
+        select {id_text("m.m", "x")} as materialization, a.key as asset, q.key as partition, e.key as name,
+            case when e.type = 'OBJECT' then coalesce(e.value ->> '$."$type"', 'json')
+                 when e.type in ('UBIGINT', 'BIGINT', 'DOUBLE', 'UHUGEINT', 'HUGEINT') then 'number'
+                 when e.type = 'VARCHAR' then 'text' when e.type = 'BOOLEAN' then 'boolean'
+                 when e.type = 'NULL' then 'null' else 'json' end as type,
+            case when e.type not in ('OBJECT', 'ARRAY', 'VARCHAR', 'BOOLEAN', 'NULL')
+                 then try_cast(e.value as double) end as number,
+            case when e.type = 'VARCHAR' then e.value ->> '$' when e.type = 'OBJECT'
+                 then coalesce(e.value ->> '$.text', e.value ->> '$.url', e.value ->> '$.at') end as text,
+            coalesce(case when e.type = 'OBJECT' then e.value -> '$.value' end, e.value) as value,
+            case when e.type = 'OBJECT' then e.value ->> '$.uri' end as uri, m.finished_at as recorded_at
+        from inside.materializations m
+        join inside.prefixes x on x.prefix = m.m >> 32
+        join inside.assets a on a.asset = m.asset
+        left join inside.partitions q on q.partition = m.partition, json_each(m.metadata) e""",
     "lineage": f"select {LINEAGE_COLUMNS} from inside.edges e {lineage_joins()}",
     "column_lineage": 'select c.asset, c."column", c.input_asset, c.input_column, c.kind from inside.column_edges c',
     "runs": """

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,13 +18,13 @@ from assetflow.errors import AssetflowError, FormatError, did_you_mean
 from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
 from assetflow.executor.capture import Capture
 from assetflow.executor.failure import describe_failure, timed_out, with_limit
+from assetflow.executor.metadata import recorded
 from assetflow.executor.query import query_value
 from assetflow.executor.reading import Reading
 from assetflow.executor.resources import ResourcePool
 from assetflow.executor.tasks import Place
 from assetflow.executor.twice import kept_within, verified, verified_async, wants_verifying
 from assetflow.model.clock import Clock, to_text
-from assetflow.model.event import Json
 from assetflow.model.keys import show
 from assetflow.model.record import Partition, StepStatus
 from assetflow.store import LocalStore, StoredObject, read_file, read_partitions, split_partitions
@@ -229,7 +227,7 @@ class Worker:
             payload["data_version"] = f"u1:{result.data_version}"
         elif place in call.close_to:
             payload = kept_within(self.store, call.close_to, place, stored) or payload
-        return Made(payload=payload, metadata=_plain_json(result.metadata))
+        return Made(payload=payload, metadata=recorded(result.metadata, store=self.store, place=place))
 
 
 def _by_partition(
@@ -328,17 +326,6 @@ def _by_asset(call: Call, computation: Computation, value: Any) -> dict[str, Any
             hint=f"return a dict with the keys {expected}",
         )
     return {asset: value[asset] for asset in call.assets}
-
-
-def _plain_json(metadata: Mapping[str, Any]) -> Json:
-    """Metadata as JSON: dates and other values become text."""
-    return dict(json.loads(json.dumps(dict(metadata), default=_as_text)))
-
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _is_cancel(error: BaseException) -> bool:

@@ -103,6 +103,7 @@ def record(target: Catalog, name: str, events: Iterable[Event]) -> None:
 
 
 VIEWS = (
+    "metadata",
     "asset_partitions", "materializations", "lineage", "column_lineage", "runs", "steps", "attempts", "events",
     "checks", "observations", "publications", "code", "code_versions", "assets",
 )  # fmt: skip

@@ -148,8 +148,8 @@ def test_a_query_without_its_parameters_says_how_to_give_them(tmp_path: Path) ->
         project.query("select $asset, $moment")
     assert "asset" in caught.value.message
     assert caught.value.hint is not None
-    assert "--param asset=…" in caught.value.hint
-    assert "--param moment=…" in caught.value.hint
+    assert "-p asset=…" in caught.value.hint
+    assert "-p moment=…" in caught.value.hint
 
 
 def test_the_nearest_view_is_one_of_the_documented_ones(tmp_path: Path) -> None:

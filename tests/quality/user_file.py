@@ -26,7 +26,9 @@ class ReportConfig(af.Config):
 @af.asset(deps=[by_day], retry=af.RetryPolicy(max_retries=2), freshness=af.FreshnessPolicy(max_age=timedelta(days=1)))
 async def report(context: af.Context, config: ReportConfig) -> af.Result[dict[str, int]]:
     context.add_metadata(top=config.top)
-    return af.Result({"top": config.top}, metadata={"rows": 1})
+    return af.Result(
+        {"top": config.top}, metadata={"rows": 1, "see": af.Link("https://example.org"), "note": af.Markdown("**new**")}
+    )
 
 
 @af.asset(automation=(af.missing() | af.stale().newly_true()) & ~af.any_upstream(af.in_progress()))

@@ -22,6 +22,7 @@ from assetflow.model.keys import show
 from assetflow.model.plan import Verdict
 from assetflow.project.accept import ACCEPTED
 from assetflow.project.details import PREVIEW_CHARACTERS, AssetDetails, asset_details
+from assetflow.project.facts import fact_text
 
 
 @click.command("show", cls=Command, short_help=COMMANDS["show"])
@@ -132,7 +133,10 @@ def _published(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
     if details.path is not None:
         yield [("stored at", "dim"), details.path]
     for name, value in row.metadata.items():
-        yield [(name, "dim"), accepted_words(value) if name == ACCEPTED and isinstance(value, dict) else str(value)]
+        yield [
+            (name, "dim"),
+            accepted_words(value) if name == ACCEPTED and isinstance(value, dict) else fact_text(value),
+        ]
 
 
 def _verified(findings: list[dict[str, Any]]) -> Iterator[list[Cell]]:

@@ -1,0 +1,151 @@
+"""Facts attached to values: kept whatever they are, queryable, and read back as what they were."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import assetflow as af
+from tests.cli.calling import assetflow, write
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa75\x81\x84\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+FRAME = pl.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+LONG = "long text " * 2000
+
+
+def made(folder: Path, facts: dict[str, Any]) -> af.Project:
+    @af.asset
+    def thing() -> af.Result[int]:
+        return af.Result(1, metadata=facts)
+
+    project = af.Project([thing], root=folder)
+    result = project.materialize()
+    assert result.ok, result.steps[0].error
+    return project
+
+
+def test_facts_come_back_as_what_they_were(tmp_path: Path) -> None:
+    rows = [{"day": "mon", "n": 1}, {"day": "tue", "n": 2}]
+    facts = {
+        "count": 3, "share": 0.25, "ok": True, "nothing": None, "words": "some", "list": [1, [2]],
+        "when": datetime(2026, 1, 31, 12, tzinfo=UTC), "see": af.Link("https://example.org", "the site"),
+        "note": af.Markdown("**bold**"), "long": LONG, "table": FRAME, "lazy": FRAME.lazy(), "rows": rows,
+        "many": [{"n": n} for n in range(3000)], "picture": af.Image(PNG), "raw": PNG, "blob": b"\x00\x01",
+        "tagged": {"$type": "mine"},
+    }  # fmt: skip
+    found = made(tmp_path, facts).metadata("thing")
+    for name in ("table", "lazy"):
+        assert found.pop(name).equals(FRAME), name
+        facts.pop(name)
+    assert (found.pop("picture"), facts.pop("picture").content) == (PNG, PNG)
+    assert found == facts
+
+
+def test_what_json_has_no_word_for_becomes_text(tmp_path: Path) -> None:
+    found = made(
+        tmp_path,
+        {
+            "nan": math.nan,
+            "deep": {"inf": math.inf, 7: {date(2026, 1, 31)}},
+            "day": date(2026, 1, 31),
+            "p": Path("a/b"),
+        },
+    )
+    assert found.metadata("thing") == {
+        "nan": "nan", "deep": {"inf": "inf", "7": ["2026-01-31"]}, "day": "2026-01-31", "p": "a/b",
+    }  # fmt: skip
+    found.rebuild_catalog()
+    assert found.metadata("thing")["nan"] == "nan"
+
+
+def test_facts_are_rows_of_a_view(tmp_path: Path) -> None:
+    facts = {
+        "count": -3, "share": 0.5, "ok": False, "words": "some", "see": af.Link("https://example.org"), "table": FRAME,
+        "it's \"odd\".name": [1], "nothing": None, "note": af.Markdown("*hm*"),
+    }  # fmt: skip
+    project = made(tmp_path, facts)
+    rows = {row["name"]: row for row in project.query("select * from metadata")}
+    kinds = {name: (row["type"], row["number"], row["text"]) for name, row in rows.items()}
+    assert kinds == {
+        "count": ("number", -3, None), "share": ("number", 0.5, None), "ok": ("boolean", None, None),
+        "words": ("text", None, "some"), "see": ("link", None, "https://example.org"), "table": ("table", None, None),
+        "it's \"odd\".name": ("json", None, None), "nothing": ("null", None, None), "note": ("markdown", None, "*hm*"),
+    }  # fmt: skip
+    stored = project.store.path(rows["table"]["uri"])
+    assert project.query(f"select count(*) as n from read_parquet('{stored}')") == [{"n": 2}]
+    assert {row["asset"] for row in rows.values()} == {"thing"}
+
+
+def test_a_figure_is_a_picture(tmp_path: Path) -> None:
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    figure.subplots().plot([1, 2])
+    found = made(tmp_path, {"plain": figure, "wrapped": af.Image(figure)}).metadata("thing")
+    assert found["plain"].startswith(b"\x89PNG")
+    assert found["wrapped"] == found["plain"]
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [
+        (lambda folder: af.Image(b"hello"), "is no image: 5 bytes"),
+        (lambda folder: af.Image(folder / "nowhere.png"), "cannot be read"),
+        (lambda folder: cyclic(), "holds itself"),
+    ],
+)
+def test_what_cannot_be_kept_fails_the_step_and_is_named(tmp_path: Path, fact: Any, words: str) -> None:
+    @af.asset
+    def thing() -> af.Result[int]:
+        return af.Result(1, metadata={"odd": fact(tmp_path)})
+
+    result = af.Project([thing], root=tmp_path).materialize()
+    error = result.steps[0].error or ""
+    assert words in error
+    assert "metadata `odd` of `thing`" in error
+
+
+def cyclic() -> list[Any]:
+    ring: list[Any] = []
+    ring.append(ring)
+    return ring
+
+
+def test_context_and_versions_before(tmp_path: Path) -> None:
+    step = [0]
+
+    @af.asset(partitions=af.StaticPartitions(["a"]))
+    def part(context: af.Context) -> int:
+        step[0] += 1
+        context.add_metadata(step=step[0], table=FRAME)
+        return step[0]
+
+    project = af.Project([part], root=tmp_path)
+    for _ in range(2):
+        assert project.materialize(force=True).ok
+    assert project.metadata("part", "a")["step"] == 2
+    assert project.metadata("part", "a", at="previous")["step"] == 1
+
+
+def test_show_tells_them(tmp_path: Path) -> None:
+    code = """
+import assetflow as af
+import polars as pl
+
+@af.asset
+def thing() -> af.Result[int]:
+    facts = {"see": af.Link("https://example.org", "here"), "table": pl.DataFrame({"a": [1, 2]}), "n": 3}
+    return af.Result(1, metadata=facts)
+"""
+    write(tmp_path, {"assets/a.py": code})
+    assert assetflow("materialize", "-q", at=tmp_path).code == 0
+    shown = assetflow("show", "thing", at=tmp_path)
+    assert shown.code == 0, shown.err
+    assert "here: https://example.org" in shown.out
+    assert "table of 2 rows" in shown.out
