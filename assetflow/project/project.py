@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assetflow.catalog.catalog import Catalog
-from assetflow.catalog.rows import FoldReport, HistoryRow, Lineage, QueryResult, RunRow, StepRow
+from assetflow.catalog.rows import FoldReport, HistoryRow, QueryResult, RunRow, StepRow
 from assetflow.define.declare import Declaration
 from assetflow.define.load import declarations_in
 from assetflow.define.modules import ModuleSpace
@@ -40,7 +40,7 @@ from assetflow.project.loaded import LoadedProject, check_assets, declared_proje
 from assetflow.project.planning import Planned, plan_request
 from assetflow.project.process import is_alive
 from assetflow.project.query_check import checked_request
-from assetflow.project.recorded import check_recorded, lineage_at
+from assetflow.project.recorded import check_recorded, lineage
 from assetflow.project.request import Ask, selections_of, targets_of
 from assetflow.project.running import carry_out, mark_fresh
 from assetflow.project.sql_columns import fold_definitions
@@ -65,6 +65,7 @@ class Project:
     add_partitions = add_partitions
     remove_partitions = remove_partitions
     diff = diff
+    lineage = lineage
     metadata = metadata
     rollback = rollback
     accept = accept
@@ -331,23 +332,6 @@ class Project:
         """The same with column names and types."""
         self._sync_if_writable()
         return self.catalog.query(sql, params)
-
-    def lineage(
-        self,
-        asset: str,
-        partition: str | None = None,
-        *,
-        depth: int | None = None,
-        at: str | datetime | None = None,
-        environment: str | None = None,
-    ) -> Lineage:
-        """What the published value was made from, and what was made from it.
-
-        `at` asks about the value that was published then (an instant), or about one materialization (its id).
-        """
-        check_recorded(self, asset, partition)
-        self._sync_if_writable()
-        return lineage_at(self, asset, partition, depth=depth, at=at, environment=environment)
 
     def history(self, asset: str, partition: str | None = None, *, limit: int | None = None) -> list[HistoryRow]:
         """Every materialization of an asset (partition), newest first."""

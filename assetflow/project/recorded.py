@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from assetflow.catalog.rows import Lineage
-from assetflow.errors import UnknownAssetError, ValueNotFoundError, did_you_mean
+from assetflow.errors import CatalogUnwritableError, UnknownAssetError, ValueNotFoundError, did_you_mean
 from assetflow.model.clock import from_text, to_text
 from assetflow.model.keys import show
 from assetflow.model.record import Partition
@@ -28,16 +29,22 @@ def check_recorded(project: Project, asset: str, partition: Partition = None) ->
         )
 
 
-def lineage_at(
+def lineage(
     project: Project,
     asset: str,
-    partition: Partition,
+    partition: Partition = None,
     *,
-    depth: int | None,
-    at: str | datetime | None,
-    environment: str | None,
+    depth: int | None = None,
+    at: str | datetime | None = None,
+    environment: str | None = None,
 ) -> Lineage:
-    """The lineage of what is published, or was `at` an instant, or of the materialization `at`."""
+    """What the published value was made from, and what was made from it.
+
+    `at` asks about the value that was published then (an instant), or about one materialization (its id).
+    """
+    check_recorded(project, asset, partition)
+    with suppress(CatalogUnwritableError):  # what was folded is there anyway
+        project.catalog.keep_notices(project.sync_catalog().notices)
     materialization = moment = None
     shown_in = environment or project.settings.environment
     if isinstance(at, datetime):
