@@ -32,8 +32,8 @@ from assetflow.project.accept import accept
 from assetflow.project.canceling import cancel_run
 from assetflow.project.diff import diff
 from assetflow.project.dynamic import add_partitions, partitions, remove_partitions
-from assetflow.project.handle import RunHandle, amaterialize, start
 from assetflow.project.facts import metadata
+from assetflow.project.handle import RunHandle, amaterialize, start
 from assetflow.project.listing import AssetListing, ProjectFacts, list_assets, overdue_assets
 from assetflow.project.load_word import Load
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project, module_space
