@@ -85,9 +85,19 @@ def test_facts_are_rows_of_a_view(tmp_path: Path) -> None:
 
 
 def test_a_figure_is_a_picture(tmp_path: Path) -> None:
-    figure = pytest.importorskip("matplotlib.figure").Figure()
-    figure.subplots().plot([1, 2])
-    found = made(tmp_path, {"plain": figure, "wrapped": af.Image(figure)}).metadata("thing")
+    pytest.importorskip("matplotlib")
+
+    @af.asset
+    def thing() -> af.Result[int]:
+        from matplotlib.figure import Figure
+
+        figure = Figure()
+        figure.subplots().plot([1, 2])
+        return af.Result(1, metadata={"plain": figure, "wrapped": af.Image(figure)})
+
+    project = af.Project([thing], root=tmp_path)
+    assert project.materialize().ok
+    found = project.metadata("thing")
     assert found["plain"].startswith(b"\x89PNG")
     assert found["wrapped"] == found["plain"]
 
