@@ -26,6 +26,7 @@ class Screen:
         self.err = err
         self.quiet = False
         self.lost: OSError | None = None  # why stdout could not be written, as to a full disk
+        self.reader_left = False
         self.out_color = _wants_color(out, environ)
         self.err_color = _wants_color(err, environ)
         self.width = _width(out, environ)
@@ -109,6 +110,7 @@ class Screen:
             if flush:
                 stream.flush()
         except BrokenPipeError:
+            self.reader_left = self.reader_left or stream is self.out
             let_go(stream)
         except OSError as error:
             let_go(stream)

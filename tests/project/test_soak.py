@@ -104,7 +104,7 @@ def soak(root: Path, rng: random.Random, *, assets: int, rounds: int) -> int:
         (root / "luck.txt").write_text("0.03")
         trouble(root, rng, assets)
         (root / "luck.txt").write_text("0")
-        with af.Project.at(root) as project:
+        with af.Project.at(root, environ={}) as project:
             assert project.materialize().ok
             assert project.plan().is_empty
             wanted = expected(edges, number)
@@ -113,7 +113,7 @@ def soak(root: Path, rng: random.Random, *, assets: int, rounds: int) -> int:
             locks = open_locks(root / "catalog" / "live")
             assert not locks.is_taken(0, 1 << 62)
             locks.close()
-    with af.Project.at(root) as project:
+    with af.Project.at(root, environ={}) as project:
         before = project.query("select * from materializations order by all")
         project.rebuild_catalog()
         assert project.query("select * from materializations order by all") == before

@@ -46,6 +46,8 @@ def command(session: Session, run_id: str, asset: str | None, level: str | None,
                 if follow and not session.json:
                     screen.data(_text(screen, line, zone))
                     screen.flush()
+                    if screen.reader_left:
+                        return
     if session.json:
         # one line of text a captured line: long outputs stay readable
         body = ",\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
