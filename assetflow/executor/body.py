@@ -92,13 +92,17 @@ class Worker:
         except Skip as skip:
             attempt.status, attempt.skipped = StepStatus.SKIPPED, skip.reason
         except BaseException as error:  # a worker outlives whatever an asset raises, SystemExit too
-            if _is_cancel(error):
+            if _is_cancel(error) or self._is_interrupted(call):
                 attempt.status = StepStatus.CANCELED
                 attempt.failure = Failure(type="CancelledError", message="the step was canceled", traceback="")
             else:
                 attempt.status = StepStatus.FAILED
                 attempt.failure, attempt.again = self.judged(call, error)
         attempt.seconds = perf_counter() - started
+
+    def _is_interrupted(self, call: Call) -> bool:
+        """Whether it is a query that was stopped from outside; whatever error that came to is not its own."""
+        return self.queries.interrupted and self.definitions.computations[call.computation].query is not None
 
     def judged(self, call: Call, error: BaseException) -> tuple[Failure, bool]:
         """A failure in words, and whether the retry policy wants another attempt; the policy itself may fail too."""

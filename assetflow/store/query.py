@@ -45,6 +45,7 @@ class EngineError(Exception):
 class RunningQueries:
     """The connections that run queries now, so that they share the machine and can be interrupted."""
 
+    interrupted: bool = False
     _connections: list[Any] = field(default_factory=list)
     _lock: Any = field(default_factory=threading.Lock)
 
@@ -63,6 +64,7 @@ class RunningQueries:
     def interrupt(self) -> None:
         """End what runs; each query fails with an error that says so."""
         with self._lock:
+            self.interrupted = True
             for connection in self._connections:
                 connection.interrupt()
 

@@ -225,6 +225,21 @@ def test_an_interrupt_cancels_the_run_and_leaves_nothing_running(number: signal.
     assert [step["asset"] for step in plan["steps"]] == ["sleeper", "behind"]
 
 
+def test_an_interrupt_ends_a_query_that_runs(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "assets/endless.sql": "select sum(a.i + b.i) as n from range(10000000) a(i), range(10000000) b(i)",
+            "assets/sleeper.py": SLEEPER,
+        },
+    )
+    child = asleep(tmp_path)
+    child.send_signal(signal.SIGINT)
+    assert closed(child) == 130
+    steps = process("run", "last", "--json", at=tmp_path).json["steps"]
+    assert {step["asset"]: step["status"] for step in steps}["endless"] == "canceled"
+
+
 def test_a_second_interrupt_ends_the_process_and_the_next_command_recovers(tmp_path: Path) -> None:
     write(tmp_path, {"assets/sleeper.py": SLEEPER})
     child = asleep(tmp_path)

@@ -549,3 +549,18 @@ def test_loading_and_looking_leave_the_path_alone(project: Project) -> None:
     assert isinstance(module.asset, FunctionType)
     assert "assets/m.py:f" in names(project.of(module.asset))
     assert sys.path == before
+
+
+def test_an_object_of_a_library_that_never_ends_is_said_not_followed_for_ever(project: Project) -> None:
+    source = """
+        from matplotlib.figure import Figure
+        def made():
+            figure = Figure()
+            figure.subplots(2, 2)
+            def asset(): return figure
+            return asset
+        asset = made()
+    """
+    problems = project.of(project.load(source).asset).problems
+    assert len(problems) == 1
+    assert "`Figure` that cannot be fingerprinted (it holds more than 100,000 objects of libraries)" in problems[0]

@@ -328,6 +328,9 @@ def test_every_saved_query_is_documented(query: str) -> None:
 
 
 def test_saved_queries_answer_as_documented(copy: Path) -> None:
+    for place in (copy / "catalog").iterdir():  # what other tests made there is history that the page does not tell
+        if place.name != "queries":
+            shutil.rmtree(place) if place.is_dir() else place.unlink()
     run(["assetflow", "materialize"], copy)
     (block,) = [block for block in blocks_of(prose_of(DOCS / "lineage.md")) if block.language == "console"]
     for shown in block.text.split("\n\n"):

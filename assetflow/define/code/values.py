@@ -22,6 +22,10 @@ from zoneinfo import ZoneInfo
 from assetflow.define.code.digest import digest
 
 _NO_CONTENT: tuple[type, ...] = (type(threading.Lock()), type(threading.RLock()), logging.Logger, logging.LoggerAdapter)
+_MOST_FOREIGN = 100_000
+"""Objects of libraries followed inside one value. Ones that point at each other from all sides, such as the parts of a
+figure, are met again on every way that leads to them, which would never end."""
+
 _PRIVATE_MODULE = re.compile(r"_assetflow_\d+\.")
 _CONTENT_TYPES: tuple[type, ...] = (str, int, float, complex, bytes, bytearray, list, tuple, dict, set, frozenset)
 _HEAP_TYPE = 1 << 9
@@ -73,6 +77,7 @@ class Encoder:
             return stack[0]
         depth: dict[int, int] = {id(value): 0}
         keep: list[object] = [value]
+        foreign = 0
         while True:
             frame = stack[-1]
             assert isinstance(frame, _Frame)
@@ -85,6 +90,9 @@ class Encoder:
                 if token is None:
                     opened = self._open(child)
                     if isinstance(opened, _Frame):
+                        foreign += opened.tag == "reduced"
+                        if foreign > _MOST_FOREIGN:
+                            return self.host.opaque(value, f"it holds more than {_MOST_FOREIGN:,} objects of libraries")
                         depth[id(child)] = len(stack)
                         keep.append(child)
                         stack.append(opened)

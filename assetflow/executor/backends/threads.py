@@ -40,7 +40,8 @@ class ThreadBackend:
         self._jobs.put(call)
 
     def cancel(self) -> None:
-        """Nothing: threads cannot be stopped."""
+        """Interrupt the queries that run; threads with Python in them cannot be stopped."""
+        self._worker.queries.interrupt()
 
     def close(self, *, wait: bool = True) -> None:
         """End the threads; with `wait` after what they are doing, otherwise those that are busy are left behind."""
