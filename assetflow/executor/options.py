@@ -10,9 +10,11 @@ from assetflow.executor.subscribers import Subscriber
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """Steps at once, the back end, whether a failure cancels the rest, the seed of jitter, how to end it early.
+    """Steps at once, the back end, whether a failure cancels the rest, how to end it early.
 
-    With `verify` each function is called twice, to see whether it makes the same value.
+    A `seed` decides the order of ready steps of equal priority and the jitter of retries; without one steps come in
+    plan order and jitter is random. With `verify` each function is called twice, to see whether it makes the same
+    value.
     """
 
     workers: int = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import random
 from collections.abc import Sequence
 
 from assetflow.errors import InternalError
@@ -29,18 +30,21 @@ _GOOD = frozenset({StepStatus.MATERIALIZED, StepStatus.REUSED, StepStatus.UNCHAN
 class Queue:
     """Ready tasks by priority (larger first), then in plan order; dependents wait until every upstream ended well.
 
+    With `shuffle`, tasks of equal priority come in an order drawn from it: nothing may rest on an accidental order.
+
     A batch is ready when every upstream has ended, however: which of its partitions lack an input shows at its turn.
     """
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Sequence[Task], *, shuffle: random.Random | None = None) -> None:
         self._tasks = list(tasks)
+        self._shuffle = shuffle
         self._status = [StepStatus.PENDING] * len(tasks)
         self._waiting = [len(task.waits_for) for task in tasks]
         self._dependents: list[list[int]] = [[] for _ in tasks]
         for task in tasks:
             for other in task.waits_for:
                 self._dependents[other].append(task.number)
-        self._ready = [(-task.priority, task.number) for task in tasks if not task.waits_for]
+        self._ready = [self._place(task.number) for task in tasks if not task.waits_for]
         heapq.heapify(self._ready)
         self._open = len(tasks)
 
@@ -56,7 +60,7 @@ class Queue:
     def next(self) -> Task | None:
         """The next task to run, now `running`; None when none is ready."""
         while self._ready:
-            _, number = heapq.heappop(self._ready)
+            *_, number = heapq.heappop(self._ready)
             if self._status[number] is StepStatus.PENDING:
                 self._move(number, StepStatus.RUNNING)
                 return self._tasks[number]
@@ -68,7 +72,7 @@ class Queue:
 
     def release(self, number: int) -> None:
         """Make a task that waited for its next attempt ready again."""
-        heapq.heappush(self._ready, (-self._tasks[number].priority, number))
+        heapq.heappush(self._ready, self._place(number))
 
     def finish(self, number: int, status: StepStatus) -> list[int]:
         """End a running task; the tasks that can no longer run because of it, now `skipped`, in plan order."""
@@ -101,7 +105,7 @@ class Queue:
             self._status.append(StepStatus.PENDING)
             self._waiting.append(0)
             self._open += 1
-            heapq.heappush(self._ready, (-task.priority, task.number))
+            heapq.heappush(self._ready, self._place(task.number))
 
     def cancel_pending(self) -> list[int]:
         """End every task that has not started as `canceled`; their numbers in plan order."""
@@ -125,11 +129,15 @@ class Queue:
                     stack.append(dependent)
         return sorted(skipped)
 
+    def _place(self, number: int) -> tuple[int, float, int]:
+        tie = 0.0 if self._shuffle is None else self._shuffle.random()
+        return -self._tasks[number].priority, tie, number
+
     def _count_down(self, dependent: int) -> None:
         """One task less to wait for."""
         self._waiting[dependent] -= 1
         if not self._waiting[dependent] and self._status[dependent] is StepStatus.PENDING:
-            heapq.heappush(self._ready, (-self._tasks[dependent].priority, dependent))
+            heapq.heappush(self._ready, self._place(dependent))
 
     def _move(self, number: int, status: StepStatus) -> None:
         before = self._status[number]

@@ -60,7 +60,7 @@ class Wave:
         self.ledger = ledger
         self.workers = 1 if options.executor == "inline" else options.workers
         self.fail_fast = options.fail_fast
-        self.queue = Queue(tasks)
+        self.queue = Queue(tasks, shuffle=None if options.seed is None else random.Random(options.seed))
         self.gate = Gate(ledger, state, self)
         self.specs = state.universe.graph.specs
         self._rng = random.Random(options.seed)

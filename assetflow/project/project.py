@@ -200,6 +200,7 @@ class Project:
         executor: str | None = None,
         fail_fast: bool = False,
         verify_determinism: bool = False,
+        seed: int | None = None,
         on_event: Sequence[Subscriber] = (),
         cancel: Cancel | None = None,
     ) -> RunResult:
@@ -207,7 +208,8 @@ class Project:
 
         `partitions` are keys, `first..last` or globs; `first` and `last` a range, both included. What fails is in the
         result; only what makes a run impossible is raised, and KeyboardInterrupt after Ctrl-C, when the run has ended
-        in order. `verify_determinism` calls each function twice and records what differs. `start` does not block.
+        in order. `verify_determinism` calls each function twice and records what differs; `seed` shuffles
+        ready steps of equal priority, to show that nothing rests on their order. `start` does not block.
         """
         ask = Ask(
             selection=selections_of(selection), partitions=selections_of(partitions), first=first, last=last,
@@ -217,7 +219,7 @@ class Project:
         planned = self.planned(ask, environment)
         return self.run_planned(
             planned, workers=workers, executor=executor, fail_fast=fail_fast, verify=verify_determinism,
-            on_event=on_event, cancel=cancel,
+            seed=seed, on_event=on_event, cancel=cancel,
         )  # fmt: skip
 
     def run_planned(
@@ -228,6 +230,7 @@ class Project:
         executor: str | None = None,
         fail_fast: bool = False,
         verify: bool = False,
+        seed: int | None = None,
         on_event: Sequence[Subscriber] = (),
         cancel: Cancel | None = None,
         echo: Callable[[dict[str, Any]], None] | None = None,
@@ -242,7 +245,7 @@ class Project:
             return mark_fresh(self, planned, now)
         options = RunOptions(
             workers=workers or self.settings.worker_count, fail_fast=fail_fast, verify=verify,
-            subscribers=tuple(on_event),
+            seed=seed, subscribers=tuple(on_event),
             executor=self.settings.executor if executor is None else parse_setting("executor", executor),
             cancel=Cancel() if cancel is None else cancel,
         )  # fmt: skip

@@ -167,12 +167,12 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, An
         yield records(project, run)
 
 
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize(("workers", "seed"), [(1, 1), (4, 2), (4, None)])
 def test_every_back_end_leaves_the_same_records(
-    kind: str, workers: int, reference: dict[str, Any], tmp_path: Path
+    kind: str, workers: int, seed: int | None, reference: dict[str, Any], tmp_path: Path
 ) -> None:
     with open_project(tmp_path, kind, STEPS) as project:
-        run = project.materialize(workers=workers)
+        run = project.materialize(workers=workers, seed=seed)
         assert ends(run) == EXPECTED
         found = records(project, run)
         for part, expected in reference.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,3 +128,23 @@ def test_a_chain_of_fifty_thousand_is_skipped_without_recursion() -> None:
     queue = Queue([task(number, (number - 1,) if number else ()) for number in range(count)])
     queue.next()
     assert len(queue.finish(0, StepStatus.FAILED)) == count - 1
+
+
+def drained(tasks: list[Task], seed: int | None) -> list[int]:
+    queue = Queue(tasks, shuffle=None if seed is None else random.Random(seed))
+    order = []
+    while (taken := queue.next()) is not None:
+        order.append(taken.number)
+        queue.finish(taken.number, StepStatus.MATERIALIZED)
+    return order
+
+
+def test_a_seed_shuffles_equals_and_nothing_else() -> None:
+    tasks = [task(number, priority=number % 2) for number in range(20)]
+    plain = drained(tasks, None)
+    assert plain == [*range(1, 20, 2), *range(0, 20, 2)]
+    shuffled = drained(tasks, 7)
+    assert shuffled != plain
+    assert shuffled == drained(tasks, 7)
+    assert sorted(shuffled[:10]) == plain[:10]
+    assert sorted(shuffled[10:]) == plain[10:]
