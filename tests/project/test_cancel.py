@@ -51,12 +51,19 @@ def slow(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def hear_all_signals() -> None:
+    """Undo what `nohup` or a shell's `&` around the tests told their children to ignore: the command would obey."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def at_work(slow: Path) -> Iterator[subprocess.Popen[str]]:
     """A command whose second step has begun and does not end by itself."""
     runner = subprocess.Popen(
         [sys.executable, "-m", "assetflow", "materialize"],
         cwd=slow, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=hear_all_signals,
     )  # fmt: skip
     while not (slow / "started").exists():
         assert runner.poll() is None, runner.communicate()
