@@ -21,6 +21,7 @@ import openlineage.client.generated as generated
 import pytest
 from openlineage.client.generated import base
 
+import assetflow as af
 from assetflow.catalog.rows import ColumnEdge
 from assetflow.project.openlineage.facets import column_lineage
 from tests.cli.calling import Ended, assetflow, environment, write
@@ -82,7 +83,7 @@ def check_facet(kind: type, value: Any, where: str) -> Any:
 def checked(event: dict[str, Any]) -> Any:
     cls = EVENTS[event["schemaURL"].rpartition("/")[2]]
     assert event["schemaURL"] == cls._get_schema() if hasattr(cls, "_get_schema") else True
-    assert event["producer"].startswith("https://")
+    assert event["producer"] == f"urn:assetflow:{af.__version__}"
     return check(cls, event, cls.__name__)
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from assetflow import __version__
 from assetflow.catalog.rows import AssetRow, ColumnEdge
 
-PRODUCER = f"https://pypi.org/project/assetflow/{__version__}"
+PRODUCER = f"urn:assetflow:{__version__}"
 SPEC = "https://openlineage.io/spec"
 CORE = f"{SPEC}/2-0-2/OpenLineage.json#/$defs"
 
