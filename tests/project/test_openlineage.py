@@ -89,7 +89,7 @@ def checked(event: dict[str, Any]) -> Any:
 
 def test_the_oracle_refuses_what_is_wrong() -> None:
     good: dict[str, Any] = {
-        "eventTime": "2026-01-31T12:00:00Z", "producer": "https://x",
+        "eventTime": "2026-01-31T12:00:00Z", "producer": f"urn:assetflow:{af.__version__}",
         "run": {"runId": "00000000-0000-4000-8000-000000000000"},
         "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
         "job": {"namespace": "n", "name": "j"}, "eventType": "START",
