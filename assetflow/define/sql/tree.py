@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from typing import Any
 
 Node = Mapping[str, Any]
@@ -18,7 +19,12 @@ _NAMES = frozenset({"column_names", "table_name", "schema_name", "catalog_name",
 def read_json(text: str) -> Any:
     """JSON that nests as deeply as an expression of a thousand terms does."""
     with _deep():
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except RecursionError:  # the compiled scanner of Python 3.12 has a limit of its own, which nothing raises
+            decoder = json.JSONDecoder()
+            decoder.scan_once = py_make_scanner(decoder)  # type: ignore[attr-defined]
+            return decoder.decode(text)
 
 
 def write_json(value: Any) -> str:
