@@ -24,6 +24,7 @@ from assetflow.catalog.rows import (
 from assetflow.catalog.saved import SavedQuery
 from assetflow.catalog.sidecar import Paths
 from assetflow.errors import InternalError, QueryError, did_you_mean
+from assetflow.model.event import Event
 from assetflow.model.record import Snapshot
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ class Catalog:
         if not _LOG_NAME.fullmatch(name):
             raise InternalError(f"a log cannot be named {name!r}")
         return LogWriter(self._paths.log / f"{name}{SUFFIX}")
+
+    def record(self, name: str, events: Sequence[Event]) -> None:
+        """Write a log of its own for what happens outside of runs; it is on the disk when this returns."""
+        with self.open_log(name) as log:
+            log.append(events)
+            log.sync()
 
     def claims(self, *, news: bool = False) -> Claims:
         """The claims of a new run; `news` says that others may have recorded something since it was planned."""

@@ -94,9 +94,7 @@ def accept(
         run_id=run_id, environment=planned.plan.environment, reason=reason.strip(),
         by=by or user_name(), accepted=found, left=left,
     )  # fmt: skip
-    with project.catalog.open_log(run_id) as log:
-        log.append(_events(project, planned, done, named, to_text(now)))
-        log.sync()
+    project.catalog.record(run_id, _events(project, planned, done, named, to_text(now)))
     project.sync_catalog()
     return done
 

@@ -91,12 +91,7 @@ def change_keys(
         event = PartitionsChanged(
             at=to_text(now), definition=name, added=list(added), removed=list(removed), order=snapshot.order + 1
         )
-        log = project.catalog.open_log(f"partitions-{new_run_id(now)}")
-        try:
-            log.append([event])
-            log.sync()
-        finally:
-            log.close()
+        project.catalog.record(f"partitions-{new_run_id(now)}", [event])
         project.catalog.fold()
     return added, removed
 

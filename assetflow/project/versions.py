@@ -170,9 +170,7 @@ def rollback(
             at=to_text(now), environment=where, asset=asset, partition=row.partition,
             materialization=row.materialization, order=project.snapshot(where).order + 1, reason="rollback",
         )  # fmt: skip
-        with project.catalog.open_log(f"rollback-{new_run_id(now)}") as log:
-            log.append([moved])
-            log.sync()
+        project.catalog.record(f"rollback-{new_run_id(now)}", [moved])
         project.sync_catalog()
     return Rollback(
         asset=asset, partition=row.partition, environment=where, before=before, after=row.materialization,

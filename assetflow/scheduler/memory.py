@@ -91,11 +91,6 @@ def write_memory(project: Project, memory: Memory, what: str, detail: Mapping[st
         state=dict(memory.changes),
         detail=dict(detail),
     )
-    log = project.catalog.open_log(f"scheduler-{new_run_id(now)}")
-    try:
-        log.append([event])
-        log.sync()
-    finally:
-        log.close()
+    project.catalog.record(f"scheduler-{new_run_id(now)}", [event])
     memory.changes.clear()
     project.catalog.fold()

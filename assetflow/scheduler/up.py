@@ -31,6 +31,13 @@ _LOOK = 1.0
 """Seconds between two looks at the clock and the files."""
 
 
+def _opened(path: Path) -> int:
+    """A lock's file, made if it is not there."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+
+
 @contextlib.contextmanager
 def only_one(catalog_root: Path) -> Iterator[None]:
     """Be the only scheduler of a project during the block; UsageError names the one that is there.
@@ -38,9 +45,7 @@ def only_one(catalog_root: Path) -> Iterator[None]:
     The lock ends with the process, however it dies.
     """
     path = catalog_root / "up.lock"
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    fd = _opened(path)
     try:
         if not try_lock(fd):
             holder = _holder(path)
@@ -61,10 +66,7 @@ def only_one(catalog_root: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def one_round(catalog_root: Path) -> Iterator[None]:
     """Be the only round of a project during the block, after one that a dead scheduler has left behind is through."""
-    path = catalog_root / "round.lock"
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    fd = _opened(catalog_root / "round.lock")
     try:
         while not try_lock(fd):
             time.sleep(_WAIT_FOR_ROUND)
