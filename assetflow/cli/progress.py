@@ -34,7 +34,6 @@ class AssetProgress:
     ended: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
     rows: int | None = None
-    seconds: float = 0.0
     running: dict[str | None, float] = field(default_factory=dict)
     first_start: float | None = None
     caused_by: str | None = None
@@ -117,7 +116,8 @@ class Display:
         began = progress.running.pop(event.partition, None) is not None
         progress.ended += 1
         progress.by_status[event.status] += 1
-        progress.seconds += event.seconds
+        if progress.first_start is not None:  # start and end are heard at once where both became durable at once
+            progress.first_start = min(progress.first_start, time.monotonic() - event.seconds)
         progress.caused_by = progress.caused_by or event.caused_by
         self.ended += 1
         made = event.materialization or {}
