@@ -12,7 +12,7 @@ import duckdb
 
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.tables import literal, quoted
-from assetflow.errors import UsageError, did_you_mean
+from assetflow.errors import QueryError, UsageError, did_you_mean
 
 MEMORY = "1GB"
 """What a comparison may take of the memory; beyond it, DuckDB uses temporary files."""
@@ -56,6 +56,7 @@ class TableDiff:
     """What differs between two tables.
 
     Without a `key`, rows are compared whole: then `changed` is None, and a row that changed counts as removed and added.
+    `key_problem` says why the declared key could not be used.
     """
 
     rows_before: int
@@ -67,6 +68,7 @@ class TableDiff:
     changed: int | None
     columns: tuple[ColumnDiff, ...]
     samples: tuple[RowSample, ...]
+    key_problem: str | None = None
 
     @property
     def schema(self) -> tuple[ColumnDiff, ...]:
@@ -79,15 +81,24 @@ class TableDiff:
 
 
 @contextmanager
-def workbench() -> Iterator[Connection]:
-    """A DuckDB of its own with bounded memory and a folder to spill to, both gone afterwards."""
+def workbench(memory: str = MEMORY) -> Iterator[Connection]:
+    """A DuckDB of its own with bounded memory and a folder to spill to, both gone afterwards.
+
+    QueryError when the work does not fit into either.
+    """
     with tempfile.TemporaryDirectory(prefix="assetflow-") as folder, duckdb.connect() as con:
         con.execute("set enable_progress_bar = false")
         con.execute("set TimeZone = 'UTC'")
-        con.execute(f"set memory_limit = '{MEMORY}'")
+        con.execute(f"set memory_limit = {literal(memory)}")
         con.execute(f"set temp_directory = {literal(folder)}")
         con.execute("set preserve_insertion_order = false")
-        yield con
+        try:
+            yield con
+        except duckdb.OutOfMemoryException as error:
+            raise QueryError(
+                f"this needs more than {memory} of memory, or more room on the disk: {str(error).splitlines()[0]}",
+                hint=f"it spills to `{tempfile.gettempdir()}`; TMPDIR names another folder",
+            ) from None
 
 
 def figures(con: Connection, relation: str) -> tuple[int, dict[str, ColumnFigures]]:
@@ -97,14 +108,15 @@ def figures(con: Connection, relation: str) -> tuple[int, dict[str, ColumnFigure
     for name, kind in types.items():
         column = quoted(name)
         mean = f"avg({column})::double" if _is_number(kind) else "null"
-        wanted += [
-            f"count({column})", f"count(distinct {column})", f"min({column})::varchar", f"max({column})::varchar", mean,
-        ]  # fmt: skip
+        wanted += [f"count({column})", f"min({column})::varchar", f"max({column})::varchar", mean]
     row = con.execute(f"select {', '.join(wanted)} from ({relation})").fetchone()
     assert row is not None
     rows, found = int(row[0]), {}
     for at, (name, kind) in enumerate(types.items()):
-        there, distinct, low, high, mean = row[1 + 5 * at : 6 + 5 * at]
+        there, low, high, mean = row[1 + 4 * at : 5 + 4 * at]
+        # one column after the other: together, the distinct values of all would have to be held at once
+        values = f"select distinct {quoted(name)} as c from ({relation})"
+        distinct = _count(con, f"select count(*) from ({values}) where c is not null")
         found[name] = ColumnFigures(
             type=kind, nulls=rows - there, distinct=distinct, minimum=low, maximum=high, mean=mean
         )
@@ -115,19 +127,37 @@ def _is_number(kind: str) -> bool:
     return kind.endswith("INT") or kind.startswith("DECIMAL") or kind in ("INTEGER", "UINTEGER", "DOUBLE", "FLOAT")
 
 
-def compare_tables(before: str, after: str, *, key: Sequence[str] | None, samples: int) -> TableDiff:
+def compare_tables(
+    before: str,
+    after: str,
+    *,
+    key: Sequence[str] | None,
+    samples: int,
+    declared: Sequence[str] = (),
+    memory: str = MEMORY,
+) -> TableDiff:
     """What differs between two relations (SQL), rows told apart by `key`, or by a column that is unique in both.
 
-    UsageError for a key that is no column of both, or not unique.
+    UsageError for a key that is no column of both, or not unique. One that is `declared` and does not hold in these
+    versions is told as `key_problem` instead.
     """
+    used: tuple[str, ...] | None
+    problem: str | None = None
     changed: int | None
     by_column: dict[str, int] = {}
     shown: list[RowSample] = []
-    with workbench() as con:
+    with workbench(memory) as con:
         rows_before, old = figures(con, before)
         rows_after, new = figures(con, after)
         shared = [name for name in old if name in new]
-        used = _checked(con, (before, after), key, shared) if key else _unique(shared, (rows_before, old), (rows_after, new))
+        used = _checked(con, (before, after), key, shared) if key else ()
+        if declared and not used:
+            try:
+                used = _checked(con, (before, after), declared, shared)
+            except UsageError as error:
+                problem = error.message
+        inferred = not used
+        used = used or _unique(shared, (rows_before, old), (rows_after, new))
         con.execute(f"create temp view _a as {before}")
         con.execute(f"create temp view _b as {after}")
         others = [name for name in shared if name not in (used or ())]
@@ -139,7 +169,7 @@ def compare_tables(before: str, after: str, *, key: Sequence[str] | None, sample
             added, removed, changed, by_column = _by_key(con, used, columns)
             shown = _samples(con, used, columns, samples)
     return TableDiff(
-        rows_before=rows_before, rows_after=rows_after, key=used, inferred=not key and used is not None,
+        rows_before=rows_before, rows_after=rows_after, key=used, inferred=inferred and used is not None, key_problem=problem,
         added=added, removed=removed, changed=changed, samples=tuple(shown),
         columns=tuple(
             ColumnDiff(column=name, before=old.get(name), after=new.get(name), changed=by_column.get(name))

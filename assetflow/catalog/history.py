@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from assetflow.catalog.closure import (
@@ -33,8 +34,18 @@ select m.id, m.asset, m.partition, m.run_id, m.data_version, m.code_version, m.c
     m.uri, m.format, m.rows, m.bytes, m.schema, m.column_versions, m.payload, m.metadata, m.seconds,
     {_time("m.finished_at")},
     (select list(distinct c.environment order by c.environment) from asset_partitions c
-     where c.materialization = m.id)
-from materializations m {{where}} order by m."order" desc, m.finished_at desc, m.id desc {{limit}}"""
+     where c.materialization = m.id),
+    (select any_value(s.causes) from steps s
+     where s.materialization = m.id and s.status = 'materialized' and s.asset = m.asset and {{of}}),
+    m.code_before
+from (
+    select *, lag(code_version) over (partition by "partition" order by "order", finished_at, id) as code_before
+    from materializations k where {{of}} and ($partition is null or k.partition = $partition)) m
+{{where}} order by m."order" desc, m.finished_at desc, m.id desc {{limit}}"""
+
+_PLACE = "select asset, partition from materializations where id = ?"
+
+_COMPONENTS = "select code_version, component, hash from code where asset = ? and code_version in (select unnest(?))"
 
 _CURRENT_SEED = asked_sql(asset="$asset", partition="$partition", environment="$environment", moment="$moment")
 _SHOWN = published_sql(environment="$environment", moment="null", only=FOUND_ONLY)
@@ -89,25 +100,48 @@ def steps(reader: Reader, run_id: str) -> list[StepRow]:
 
 def history(reader: Reader, asset: str, partition: str | None, limit: int | None) -> list[HistoryRow]:
     """The materializations of an asset, or of one of its partitions, newest first."""
-    where = "where m.asset = $asset and ($partition is null or m.partition = $partition)"
-    rows = reader.rows(_HISTORY.format(where=where, limit=_limit(limit)), {"asset": asset, "partition": partition})
-    return [_made(row) for row in rows]
+    return _made(reader, "", {"asset": asset, "partition": partition}, limit)
 
 
 def materialization(reader: Reader, id: str) -> HistoryRow | None:
     """One materialization by its id."""
-    rows = reader.rows(_HISTORY.format(where="where m.id = ?", limit=""), [id])
-    return _made(rows[0]) if rows else None
+    place = reader.rows(_PLACE, [id])
+    if not place:
+        return None
+    (asset, partition), *_ = place
+    found = _made(reader, "where m.id = $id", {"asset": asset, "partition": partition, "id": id}, None)
+    return found[0]
 
 
-def _made(row: tuple[Any, ...]) -> HistoryRow:
-    values = list(row)
-    values[12] = _json(row[12])
-    values[13] = _json(row[13])
-    values[14] = _json(row[14], {})
-    values[15] = _json(row[15], {})
-    values[18] = tuple(row[18] or ())
-    return HistoryRow._make(values)
+def _made(reader: Reader, where: str, asked: dict[str, Any], limit: int | None) -> list[HistoryRow]:
+    rows = reader.rows(_HISTORY.format(of="asset = $asset", where=where, limit=_limit(limit)), asked)
+    versions = {version for row in rows for version in (row[5], row[20]) if row[20] not in (None, row[5])}
+    components: dict[str, dict[str, str]] = {}
+    for version, component, hashed in reader.rows(_COMPONENTS, [asked["asset"], sorted(versions)]) if versions else ():
+        components.setdefault(version, {})[component] = hashed
+    found = []
+    for row in rows:
+        values = list(row)
+        values[12] = _json(row[12])
+        values[13] = _json(row[13])
+        values[14] = _json(row[14], {})
+        values[15] = _json(row[15], {})
+        values[18] = tuple(row[18] or ())
+        values[19] = _json(row[19], [])
+        same = row[20] in (None, row[5])
+        values[20] = None if same else _difference(components.get(row[20]), components.get(row[5]))
+        found.append(HistoryRow._make(values))
+    return found
+
+
+def _difference(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> tuple[str, ...]:
+    """The components that changed, were added (+) or are gone (-); empty where one side was never recorded."""
+    if before is None or after is None:
+        return ()
+    changed = [name for name in after if name in before and before[name] != after[name]]
+    added = [f"+{name}" for name in after if name not in before]
+    gone = [f"-{name}" for name in before if name not in after]
+    return (*sorted(changed), *sorted(added), *sorted(gone))
 
 
 def published(

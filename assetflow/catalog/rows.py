@@ -119,7 +119,12 @@ class StepRow(NamedTuple):
 
 
 class HistoryRow(NamedTuple):
-    """One materialization of an asset partition, newest first; `current_in` names the environments that publish it."""
+    """One materialization of an asset partition, newest first; `current_in` names the environments that publish it.
+
+    `causes` are those of the step that made it. `code_changed` names the components that differ from the code of the
+    materialization before of the same asset partition, new ones with `+`, gone ones with `-` (empty: not known which);
+    None where the code is the same, or there is none before.
+    """
 
     materialization: str
     asset: str
@@ -140,6 +145,8 @@ class HistoryRow(NamedTuple):
     seconds: float
     materialized_at: str
     current_in: tuple[str, ...]
+    causes: list[dict[str, Any]]
+    code_changed: tuple[str, ...] | None
 
 
 class LineageEdge(NamedTuple):

@@ -50,6 +50,8 @@ def _line(screen: Screen, line: str) -> str:
 
 def _table(screen: Screen, diff: TableDiff) -> Iterator[str]:
     yield _rows(diff)
+    if diff.key_problem is not None:
+        yield screen.style(f"the declared row key does not hold: {diff.key_problem}", "yellow")
     schema: list[list[Cell]] = [
         [each.column, "" if each.before is None else each.before.type, "" if each.after is None else each.after.type]
         for each in diff.schema

@@ -66,6 +66,7 @@ class Options:
     side_effect: bool = False
     unordered: bool = False
     float_tolerance: Any = None
+    row_key: Any = None
     batch: Any = None
     adds_partitions: Any = ()
     max_partitions: Any = None
@@ -169,8 +170,8 @@ def multi_asset(
 ) -> Callable[[F], F]:
     """Declare the decorated function as the maker of several assets; it returns a dict by key, or a tuple in order.
 
-    `outs` names the keys, each with options of its own (group, tags, owners, description, unordered, metadata). With
-    `can_subset=True` the function may be asked for some only: `context.selected` names them.
+    `outs` names the keys, each with options of its own (group, tags, owners, description, unordered, row_key,
+    metadata). With `can_subset=True` the function may be asked for some only: `context.selected` names them.
     """
     shared = _options("multi_asset", options)
     named = outs if isinstance(outs, Mapping) else dict.fromkeys(outs)
@@ -202,7 +203,9 @@ def multi_asset(
     return decorate
 
 
-_OUTPUT_OPTIONS = ("group", "tags", "owners", "description", "unordered", "metadata", "freshness", "automation")
+_OUTPUT_OPTIONS = (
+    "group", "tags", "owners", "description", "unordered", "row_key", "metadata", "freshness", "automation",
+)  # fmt: skip
 
 
 def source(

@@ -28,6 +28,7 @@ from assetflow.define.partition_options import (
     own_history_problems,
 )
 from assetflow.define.policy_options import policy_fields, policy_problems, retry_option
+from assetflow.define.row_key import row_key, row_key_problems
 from assetflow.define.sql.assets import SqlAsset, SqlScene, with_partitions
 from assetflow.define.sql.reading import read_declaration, runs_in_duckdb
 from assetflow.define.tolerance import tolerance_from
@@ -293,7 +294,7 @@ class _Reader:
             )
         for found in option_problems(options):
             self.problem(*found)
-        for trouble in policy_problems(self.declaration):
+        for trouble in (*policy_problems(self.declaration), *row_key_problems(self.declaration)):
             self.problem(*trouble)
 
     def _check_source(self) -> None:
@@ -336,6 +337,7 @@ class _Reader:
             side_effect=options.side_effect,
             unordered=bool(own.get("unordered", options.unordered)),
             float_tolerance=tolerance_from(options.float_tolerance),
+            row_key=row_key(self.declaration, output),
             batch=batch_size(options.batch),
             adds_partitions=added_names(options.adds_partitions),
             max_partitions=options.max_partitions,

@@ -61,7 +61,8 @@ class AssetSpec:
 
     `computation` names the call that makes it: assets of one `multi_asset` share it. `subsettable` says whether that
     call may be asked for some of its assets only, `batch` how many partitions one call takes (0: all there are).
-    `float_tolerance` is the relative difference of floats up to which a new table counts as the published one.
+    `float_tolerance` is the relative difference of floats up to which a new table counts as the published one,
+    `row_key` the columns that tell the rows of a table apart (empty: not said).
     `adds_partitions` names the dynamic partitions that a step may change, by `max_partitions` keys at most. With
     `compute` None the run decides where the function runs; `pool` is the pool of slots that steps share with others.
     """
@@ -88,6 +89,7 @@ class AssetSpec:
     side_effect: bool = False
     unordered: bool = False
     float_tolerance: float | None = None
+    row_key: tuple[str, ...] = ()
     batch: int = 1
     adds_partitions: tuple[str, ...] = ()
     max_partitions: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -200,6 +201,23 @@ CAUSES: tuple[type[Cause], ...] = (
     Missing, CodeChanged, InputChanged, DependenciesChanged, ConfigChanged, PartitionMappingChanged, OutputLost,
     UpstreamStale, Overdue, Unverifiable, Forced, Requested, ComputedTogether,
 )  # fmt: skip
+
+_KINDS = {cause.kind: cause for cause in CAUSES}
+
+
+def cause_words(record: Mapping[str, Any]) -> str:
+    """A recorded cause as a clause for a person; of a kind that is not known here, its name."""
+    kind = str(record.get("kind"))
+    if kind not in _KINDS:
+        return kind.replace("_", " ")
+    names = {"from": "from_version", "to": "to_version"}
+    given = {names.get(name, name): tuple(each) if isinstance(each, list) else each for name, each in record.items()}
+    known = {item.name: given[item.name] for item in fields(_KINDS[kind]) if item.name in given}
+    try:
+        return _KINDS[kind](**known).describe()
+    except TypeError:  # a record of another version of assetflow, without something that it has now
+        return kind.replace("_", " ")
+
 
 _SHOWN = 3
 

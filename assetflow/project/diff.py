@@ -77,9 +77,9 @@ def diff(
     """What differs between two versions of a value.
 
     A version is named `latest`, `previous`, `env:NAME`, by an instant, or by the id of a materialization or a run. Rows
-    are told apart by the columns `key`, or by the first column that is unique in both versions; without such a column
-    they are compared whole. ValueNotFoundError or OutputLostError when a version is not there; UsageError for a wrong
-    key.
+    are told apart by the columns `key`, else by the asset's `row_key`, else by the first column that is unique in both
+    versions; without such a column they are compared whole. ValueNotFoundError or OutputLostError when a version is not
+    there; UsageError for a wrong key.
     """
     old, new = (version_named(project, asset, partition, name, environment=environment) for name in (before, after))
     found = ValueDiff(asset=asset, partition=partition, before=old, after=new, same=_versions(old) == _versions(new))
@@ -91,7 +91,10 @@ def diff(
         # not at the top: comparing needs duckdb, and everything else about projects does not
         from assetflow.catalog.compare import compare_tables
 
-        table = compare_tables(_relation(project, old), _relation(project, new), key=key, samples=samples)
+        declared = _declared_key(project, asset, len(old) + len(new) > 2)
+        table = compare_tables(
+            _relation(project, old), _relation(project, new), key=key, samples=samples, declared=declared
+        )
         same = not (table.schema or table.added or table.removed or table.changed)
         return replace(found, same=same, table=table)
     if key:
@@ -99,6 +102,13 @@ def diff(
     if len(old) == len(new) == 1:
         return replace(found, lines=_lines(project, old[0], new[0]))
     return found
+
+
+def _declared_key(project: Project, asset: str, is_many: bool) -> tuple[str, ...]:
+    """The row key of the declaration; of many partitions together it holds in each of them."""
+    spec = project.graph.specs.get(asset)
+    key = () if spec is None else spec.row_key
+    return ("partition", *key) if key and is_many and "partition" not in key else key
 
 
 def _versions(rows: Sequence[HistoryRow]) -> dict[Partition, str]:

@@ -159,6 +159,8 @@ class LoadedProject:
             policies["retries"] = spec.retry.max_retries
         if spec.pool is not None:
             policies["pool"] = spec.pool
+        if spec.row_key:
+            policies["row_key"] = list(spec.row_key)
         versions = (
             None if spec.is_source else AssetVersions(code=self.code(key), config=configs[spec.computation].fields)
         )

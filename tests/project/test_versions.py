@@ -11,8 +11,11 @@ import polars as pl
 import pytest
 
 import assetflow as af
+from assetflow.catalog.rows import HistoryRow
+from assetflow.cli.commands.history import why_words
 from assetflow.errors import (
     AssetflowError,
+    DefinitionError,
     OutputLostError,
     PartitionError,
     UnknownAssetError,
@@ -99,6 +102,35 @@ def test_a_key_of_several_columns_with_nulls(shop: Shop) -> None:
     assert table is not None
     assert (table.added, table.removed, table.changed) == (1, 1, 1)
     assert table.samples[-1].values == {"v": (3, 4)}
+
+
+def test_the_row_key_of_the_declaration_is_used_where_it_holds(shop: Shop) -> None:
+    shop.project = shop.declared(row_key="id")
+    shop.make(pl.DataFrame({"a": [1, 2, 3], "id": [1, 2, 3]}))
+    shop.make(pl.DataFrame({"a": [3, 1, 2], "id": [1, 2, 3]}))
+    table = shop.project.diff("table").table
+    assert table is not None
+    assert (table.key, table.inferred, table.changed, table.key_problem) == (("id",), False, 3, None)
+    asked = shop.project.diff("table", key=["a"]).table
+    assert asked is not None
+    assert (asked.key, asked.changed) == (("a",), 3)
+    shop.make(pl.DataFrame({"a": [3, 1, 2], "id": [1, 1, 3]}))
+    broken = shop.project.diff("table").table
+    assert broken is not None
+    assert (broken.key, broken.inferred) == (("a",), True)
+    assert broken.key_problem == "the key `id` is not unique: 2 rows of the second version have id = 1"
+    shop.make(pl.DataFrame({"a": [3, 1, 2]}))
+    gone = shop.project.diff("table").table
+    assert gone is not None
+    assert gone.key_problem == "`id` is no column of both versions"
+    shown = shop.project.query("select policies ->> '$.row_key' as k from assets where asset = 'table'")
+    assert shown == [{"k": '["id"]'}]
+
+
+@pytest.mark.parametrize("given", [[], "", ["id", "id"], ["id", 3], 3, {"id": 1}])
+def test_a_row_key_that_is_none_is_a_problem_of_the_definition(shop: Shop, given: Any) -> None:
+    with pytest.raises(DefinitionError, match="row_key= is"):
+        _ = shop.declared(row_key=given).graph
 
 
 def test_columns_that_come_go_and_change_their_type(shop: Shop) -> None:
@@ -197,16 +229,20 @@ def test_a_partition_that_is_not_there_is_named_by_history(tmp_path: Path) -> No
 def test_all_partitions_are_compared_together(tmp_path: Path) -> None:
     step = [0]
 
-    @af.asset(partitions=af.StaticPartitions(["a", "b"]))
+    @af.asset(partitions=af.StaticPartitions(["a", "b"]), row_key="n")
     def parts(context: af.Context) -> pl.DataFrame:
-        return pl.DataFrame({"id": [f"{context.partition}{n}" for n in range(3)], "v": [step[0]] * 3})
+        ids = [f"{context.partition}{n}" for n in range(3)]
+        return pl.DataFrame({"n": [0, 1, 2], "id": ids, "v": [step[0]] * 3})
 
     project = af.Project([parts], root=tmp_path)
     assert project.materialize().ok
     between = project.history("parts", limit=1)[0].materialized_at
     step[0] = 1
     assert project.materialize("parts", partitions="b", force=True).ok
-    table = project.diff("parts", between, "latest").table
+    keyed = project.diff("parts", between, "latest").table
+    assert keyed is not None
+    assert (keyed.key, keyed.inferred, keyed.changed) == (("partition", "n"), False, 3)
+    table = project.diff("parts", between, "latest", key=["id"]).table
     assert table is not None
     assert (table.rows_before, table.rows_after, table.changed) == (6, 6, 3)
 
@@ -248,6 +284,45 @@ def test_a_query_over_a_value_that_is_gone_names_the_asset_partition(shop: Shop)
         shop.project.query("select * from data.table")
     assert "`table`" in caught.value.message
     assert "assetflow materialize table" in (caught.value.hint or "")
+
+
+def test_history_tells_why_each_version_was_made_and_by_which_code(tmp_path: Path) -> None:
+    module = "import assetflow as af\n{rest}\ndef half(x: int) -> int:\n    return x {what}\n"
+    asset = "@af.asset\ndef number(context: af.Context) -> int:\n    {body}\n    return half(9)\n"
+
+    def make(what: str, body: str = "pass", *flags: str) -> None:
+        write(tmp_path, {"assets/a.py": module.format(what=what, rest=asset.format(body=body))})
+        assert assetflow("materialize", *flags, at=tmp_path).code == 0
+
+    make("// 2")
+    make("// 3")
+    make("// 3", "pass", "--force")
+    make("// 4", "context.add_metadata(error=0.5, note='two\\nlines', see=af.Link('https://a.org'))", "--force")
+    rows = assetflow("history", "number", "--json", at=tmp_path).json
+    assert [[cause["kind"] for cause in row["causes"]] for row in rows] == [
+        ["code_changed", "forced"], ["forced"], ["code_changed"], ["missing"],
+    ]  # fmt: skip
+    assert [row["code_changed"] for row in rows] == [
+        ["assets/a.py:half", "assets/a.py:number"], None, ["assets/a.py:half"], None,
+    ]  # fmt: skip
+    assert assetflow("history", "number", "-n", "1", "--json", at=tmp_path).json == rows[:1]
+    text = assetflow("history", "number", at=tmp_path).out.splitlines()
+    assert "code changed: `assets/a.py:half`, `assets/a.py:number`; forced" in text[1]
+    assert "error=0.5, note=two lines, see=https://a.org" in text[1]
+    assert text[4].endswith("never materialized")
+    declared = asset.format(body="pass").replace("@af.asset", '@af.asset(code_version="1")')
+    write(tmp_path, {"assets/a.py": module.format(what="// 4", rest=declared)})
+    assert assetflow("materialize", at=tmp_path).code == 0
+    assert assetflow("history", "number", "--json", at=tmp_path).json[0]["code_changed"] is not None
+
+
+def test_code_that_changed_without_being_a_cause_is_told() -> None:
+    row = HistoryRow._make(
+        [*(["x"] * 14), {}, {}, 0.1, "2026-01-31T00:00:00Z", (), [{"kind": "forced"}], ("a.py:f", "+a.py:g")]
+    )
+    assert why_words(row) == "forced; code changed: `a.py:f`, `+a.py:g`"
+    assert why_words(row._replace(causes=[{"kind": "from_the_future", "x": 1}], code_changed=None)) == "from the future"
+    assert why_words(row._replace(causes=[{"kind": "requested"}], code_changed=())) == "requested; its code changed"
 
 
 # --- the command line ------------------------------------------------------------------------------------------------

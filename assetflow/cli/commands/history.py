@@ -6,13 +6,19 @@ import click
 
 from assetflow.catalog.rows import HistoryRow
 from assetflow.cli.asking import split_partition
-from assetflow.cli.columns import Cell, columns
+from assetflow.cli.columns import Cell, columns, cut
 from assetflow.cli.options import Command
 from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.words import duration, moment, short, size
+from assetflow.model.cause import CodeChanged, cause_words
 from assetflow.project.accept import ACCEPTED
+from assetflow.project.facts import fact_text
+
+_WIDEST = 60
+_WORDS = 32
+"""Characters of a cause beside facts, and of one fact."""
 
 
 @click.command("history", cls=Command, short_help=COMMANDS["history"])
@@ -20,7 +26,7 @@ from assetflow.project.accept import ACCEPTED
 @click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="The newest N only.")
 @click.pass_obj
 def command(session: Session, asset: str, limit: int | None) -> None:
-    """List every materialization of an asset, newest first; `*` marks what is published now."""
+    """List every materialization of an asset, newest first, and why each was made; `*` marks what is published now."""
     key, partition = split_partition(asset)
     with session.project() as project:
         rows = project.history(key, partition, limit=limit)
@@ -36,8 +42,10 @@ def command(session: Session, asset: str, limit: int | None) -> None:
 
 def history_text(screen: Screen, rows: list[HistoryRow], zone: str) -> str:
     """Materializations as a table."""
-    header = ("", "materialized", "partition", "rows", "bytes", "took", "data version", "materialization")
-    return columns(screen, [_row(row, zone) for row in rows], header=header, right={3, 4, 5})
+    header = (
+        "", "materialized", "partition", "rows", "bytes", "took", "data version", "materialization", "because", "facts",
+    )  # fmt: skip
+    return columns(screen, [_row(screen, row, zone) for row in rows], header=header, right={3, 4, 5})
 
 
 def history_json(row: HistoryRow) -> dict[str, object]:
@@ -47,7 +55,10 @@ def history_json(row: HistoryRow) -> dict[str, object]:
     return shown
 
 
-def _row(row: HistoryRow, zone: str) -> list[Cell]:
+def _row(screen: Screen, row: HistoryRow, zone: str) -> list[Cell]:
+    why, facts = why_words(row), facts_words(row)
+    if screen.width is not None:  # on a terminal the last column is cut to what is left
+        why = cut(why, _WIDEST) if facts else why
     return [
         ("*", "green") if row.current_in else "",
         moment(row.materialized_at, zone),
@@ -56,10 +67,24 @@ def _row(row: HistoryRow, zone: str) -> list[Cell]:
         "" if row.bytes is None else size(row.bytes),
         duration(row.seconds),
         short(row.data_version),
-        (row.materialization + _accepted(row), "dim"),
+        (row.materialization, "dim"),
+        why,
+        facts,
     ]
 
 
-def _accepted(row: HistoryRow) -> str:
+def why_words(row: HistoryRow) -> str:
+    """Why it was made: the causes of its step, or who accepted it, and else how its code changed."""
     note = row.metadata.get(ACCEPTED)
-    return f"  accepted: {note['reason']}" if isinstance(note, dict) and "reason" in note else ""
+    if isinstance(note, dict) and "reason" in note:
+        return f"accepted: {note['reason']}"
+    words = [cause_words(cause) for cause in row.causes]
+    if row.code_changed is not None and not any(cause.get("kind") == CodeChanged.kind for cause in row.causes):
+        words.append(CodeChanged(components=row.code_changed).describe())
+    return "; ".join(words)
+
+
+def facts_words(row: HistoryRow) -> str:
+    """The facts attached to it, each cut to a few words; `show` has them whole."""
+    facts = ((name, fact_text(value)) for name, value in row.metadata.items() if name != ACCEPTED)
+    return ", ".join(f"{name}={cut(' '.join(text.split()), _WORDS)}" for name, text in facts)

@@ -93,6 +93,7 @@ def _declared(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
         ("read by", ", ".join(details.downstream)),
         ("partitions", partitions),
         ("policies", ", ".join([*policies, *flags])),
+        ("row key", ", ".join(spec.row_key)),
         ("freshness", freshness_words(details.listing.freshness, zone)),
         ("tags", ", ".join(f"{name}={value}" if value else name for name, value in spec.tags)),
         ("owners", ", ".join(spec.owners)),

@@ -199,6 +199,7 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "side_effect": _switch,
     "unordered": _switch,
     "float_tolerance": _same,
+    "row_key": _same,
     "batch": _same,
     "code_version": _text,
 }
