@@ -37,7 +37,7 @@ select m.id, m.asset, m.partition, m.run_id, m.data_version, m.code_version, m.c
      where c.materialization = m.id),
     (select any_value(s.causes) from steps s
      where s.materialization = m.id and s.status = 'materialized' and s.asset = m.asset and {{of}}),
-    m.code_before
+    m.code_before, m.undeclared
 from (
     select *, lag(code_version) over (partition by "partition" order by "order", finished_at, id) as code_before
     from materializations k where {{of}} and ($partition is null or k.partition = $partition)) m
@@ -130,6 +130,7 @@ def _made(reader: Reader, where: str, asked: dict[str, Any], limit: int | None) 
         values[19] = _json(row[19], [])
         same = row[20] in (None, row[5])
         values[20] = None if same else _difference(components.get(row[20]), components.get(row[5]))
+        values[21] = tuple(_json(row[21], []))
         found.append(HistoryRow._make(values))
     return found
 

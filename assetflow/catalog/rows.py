@@ -123,7 +123,8 @@ class HistoryRow(NamedTuple):
 
     `causes` are those of the step that made it. `code_changed` names the components that differ from the code of the
     materialization before of the same asset partition, new ones with `+`, gone ones with `-` (empty: not known which);
-    None where the code is the same, or there is none before.
+    None where the code is the same, or there is none before. `undeclared` are the files and variables (`kind`, `name`)
+    that its function read and no version knows of.
     """
 
     materialization: str
@@ -147,6 +148,7 @@ class HistoryRow(NamedTuple):
     current_in: tuple[str, ...]
     causes: list[dict[str, Any]]
     code_changed: tuple[str, ...] | None
+    undeclared: tuple[dict[str, str], ...] = ()
 
 
 class LineageEdge(NamedTuple):

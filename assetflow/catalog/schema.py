@@ -57,7 +57,7 @@ create table inside.materializations(
     config json, config_version varchar, input_fingerprint varchar, dependencies varchar, uri varchar,
     format varchar, "rows" bigint, bytes bigint, "schema" json, column_versions json, payload json, metadata json,
     packages json, seconds double, started_at timestamp, finished_at timestamp, "order" bigint, same bigint,
-    reads json);
+    reads json, undeclared json);
 create table inside.edges(
     m bigint, input_asset integer, input_partition integer, input_m bigint, input_data_version varchar, same bigint,
     input_same bigint);
@@ -137,7 +137,12 @@ def _outside(con: Connection) -> None:
     con.execute("create table inside.outside(asset integer, partition integer)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_dynamic_order, _equal_versions, _reads, _scheduler, _outside)
+def _undeclared(con: Connection) -> None:
+    """What each materialization read undeclared; nobody looked at those before."""
+    con.execute("alter table inside.materializations add column undeclared json")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_dynamic_order, _equal_versions, _reads, _scheduler, _outside, _undeclared)
 """`MIGRATIONS[n]` takes a catalog of version n + 1 to version n + 2, inside the transaction of a fold."""
 
 

@@ -35,7 +35,7 @@ VIEWS: dict[str, str] = {
         select {id_text("m.m", "x")} as id, a.key as asset, q.key as partition, x.text as run_id,
             v.name as environment, m.data_version, m.code_version, m.config, m.config_version, m.input_fingerprint,
             m.uri, m.format, m.rows, m.bytes, m.seconds, m.started_at, m.finished_at, m.metadata, m.schema,
-            m.column_versions, m.payload, m.packages, m.reads, m."order"
+            m.column_versions, m.payload, m.packages, m.reads, m.undeclared, m."order"
         from inside.materializations m
         join inside.prefixes x on x.prefix = m.m >> 32
         join inside.assets a on a.asset = m.asset

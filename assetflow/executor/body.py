@@ -24,6 +24,8 @@ from assetflow.executor.reading import Reading
 from assetflow.executor.resources import ResourcePool
 from assetflow.executor.tasks import Place
 from assetflow.executor.twice import kept_within, verified, verified_async, wants_verifying
+from assetflow.executor.undeclared.findings import Finding, findings
+from assetflow.executor.undeclared.seen import watching
 from assetflow.model.clock import Clock, to_text
 from assetflow.model.keys import show
 from assetflow.model.record import Partition, StepStatus
@@ -60,9 +62,10 @@ class Worker:
             else:
                 arguments = self._arguments(call, computation, attempt)
                 self.began(call)
-                value = computation.fn(**arguments)
-                if inspect.isawaitable(value):
-                    value = asyncio.run(_awaited(value))
+                with attempt.watched(self):
+                    value = computation.fn(**arguments)
+                    if inspect.isawaitable(value):
+                        value = asyncio.run(_awaited(value))
                 attempt.reading.returned(value)
                 attempt.made = self._write(call, computation, context, value)
         outcome = attempt.outcome()
@@ -76,7 +79,8 @@ class Worker:
             arguments = await asyncio.to_thread(self._arguments, call, computation, attempt)
             self.began(call)
             async with _time_limit(call):
-                value = await computation.fn(**arguments)
+                with attempt.watched(self):
+                    value = await computation.fn(**arguments)
                 attempt.reading.returned(value)
                 attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
         outcome = attempt.outcome()
@@ -267,6 +271,14 @@ class _Attempt:
         self.failure: Failure | None = None
         self.again = False
         self.skipped: str | None = None
+        self.undeclared: tuple[Finding, ...] = ()
+
+    @contextlib.contextmanager
+    def watched(self, worker: Worker) -> Iterator[None]:
+        """Note what the function reads beside its inputs."""
+        with watching() as seen:
+            yield
+        self.undeclared = findings(seen, worker.project, worker.store.root)
 
     def outcome(self) -> Outcome:
         return Outcome(
@@ -281,6 +293,7 @@ class _Attempt:
             again=self.again,
             skipped=self.skipped,
             reads=self.reading.result(),
+            undeclared=self.undeclared,
         )
 
 

@@ -116,7 +116,8 @@ class Outcome:
     `made` holds an entry per place, or `Unchanged` where the function said so; `partitions` the dynamic keys that the
     step wants: the definition's name to (whether they replace what is there, the keys); `again` says that the retry
     policy wants another attempt after this failure, if any is left; `reads` what was read of each upstream
-    (`model.reads.Read` as JSON), all of it where there is no entry.
+    (`model.reads.Read` as JSON), all of it where there is no entry; `undeclared` are (kind, name) of files and
+    variables that the function read beside its inputs.
     """
 
     call: Call
@@ -130,6 +131,7 @@ class Outcome:
     again: bool = False
     skipped: str | None = None
     reads: Mapping[str, Json] = field(default_factory=dict)
+    undeclared: tuple[tuple[str, str], ...] = ()
 
     def shared_out(self) -> Outcome:
         """The outcome with the time that each partition of a batch took of it, so that sums come out right."""

@@ -19,6 +19,7 @@ from assetflow.executor.recording import Recorder, Texts, step_finished, step_re
 from assetflow.executor.result import StepResult
 from assetflow.executor.subscribers import Audience, Subscriber
 from assetflow.executor.tasks import Place, Task
+from assetflow.executor.undeclared.findings import Finding
 from assetflow.model.clock import Clock, to_text
 from assetflow.model.event import Event, Json, PartitionsChanged, RunStarted
 from assetflow.model.plan import Plan
@@ -36,7 +37,7 @@ class Setting:
     now, after dynamic partitions may have changed, and gives the sources that were seen for the first time with it;
     `pool` has the worker processes of the project. `claims` keep other runs off the steps of this one (None: there
     are no others), `pools` are sizes by name, `look` reads the catalog again, `is_canceled` tells whether somebody has
-    asked to end the run.
+    asked to end the run; `undeclared` leaves of what a function read beside its inputs what its version does not cover.
     """
 
     basis: Basis
@@ -58,6 +59,7 @@ class Setting:
     is_canceled: Callable[[], bool] = lambda: False
     replan: Callable[[], tuple[Plan, Basis, tuple[Observation, ...]]] | None = None
     pool: ProcessPool | None = None
+    undeclared: Callable[[str, tuple[Finding, ...]], tuple[Finding, ...]] = lambda _asset, found: found
 
 
 class Ledger:
@@ -138,10 +140,13 @@ class Ledger:
         self, task: Task, number: int, decision: Decision, made: Made, outcome: Outcome, *, is_new: bool
     ) -> tuple[list[Event], Produced]:
         """The events that publish a value; what is not `is_new` is a new record of the old value."""
+        found = self.setting.undeclared(decision.asset, outcome.undeclared) if outcome.undeclared else ()
         ident, record = self.recorder.materialized(decision, made, outcome.reads)
+        record["undeclared"] = [{"kind": kind, "name": name} for kind, name in found] or None
         payload = made.payload
         status = StepStatus.MATERIALIZED if is_new else StepStatus.UNCHANGED
         result = step_result(task, decision.place, status, attempts=outcome.call.attempt, seconds=outcome.seconds)
+        result = replace(result, undeclared=found) if found else result
         event = self.finished(
             number, _with_payload(result, payload), started_at=outcome.started_at, published=ident,
             order=self.recorder.next_order(), materialization=record,

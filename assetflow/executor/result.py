@@ -17,7 +17,10 @@ COUNTED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """How the step of one asset partition ended; `caused_by` names the step that made a skipped one impossible."""
+    """How the step of one asset partition ended; `caused_by` names the step that made a skipped one impossible.
+
+    `undeclared` are (kind, name) of files and variables that its function read and no version knows of.
+    """
 
     asset: str
     partition: Partition
@@ -31,6 +34,7 @@ class StepResult:
     error: str | None = None
     traceback: str | None = None
     caused_by: str | None = None
+    undeclared: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -45,6 +49,7 @@ class StepResult:
             "error": self.error,
             "traceback": self.traceback,
             "caused_by": self.caused_by,
+            "undeclared": [{"kind": kind, "name": name} for kind, name in self.undeclared],
         }
 
 

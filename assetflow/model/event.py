@@ -159,7 +159,7 @@ class StepFinished(Event):
 MATERIALIZATION = (
     "id", "data_version", "code_version", "config", "config_version", "input_fingerprint", "dependencies", "inputs",
     "uri", "format", "rows", "bytes", "schema", "column_versions", "payload", "metadata", "packages", "reads",
-    "made_at",
+    "made_at", "undeclared",
 )  # fmt: skip
 """Fields of `StepFinished.materialization`.
 
@@ -167,7 +167,8 @@ MATERIALIZATION = (
 declared upstreams as `planner.dependencies` writes them, `config` the object of values (secrets masked),
 `config_version` their fingerprints by name, `payload` the stored object, `schema` a list of [name, type],
 `reads` what was read of an upstream where that was not everything (see `model.reads.Read`),
-`made_at` when the value was made, where that was before this record of it.
+`made_at` when the value was made, where that was before this record of it, `undeclared` a list of {kind, name} of what
+the function read beside its inputs and no version knows of.
 """
 
 

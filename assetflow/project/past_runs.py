@@ -22,8 +22,20 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.1
 
+_MADE = """
+select id, rows, bytes, coalesce(cast(undeclared as varchar), '[]') from materializations where run_id = ?"""
+
 LAST = "last"
 """Stands for the newest run wherever a run id is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a run made, as far as its steps tell of it."""
+
+    rows: int | None = None
+    bytes: int | None = None
+    undeclared: str = "[]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +84,15 @@ def find_run(project: Project, run_id: str) -> RunRow:
 def past_run(project: Project, run_id: str) -> PastRun:
     """One run with its steps."""
     row = find_run(project, run_id)
-    rows = project.catalog.query("select id, rows, bytes from materializations where run_id = ?", (row.run_id,)).rows
-    sizes = {ident: (count, size) for ident, count, size in rows}
-    return PastRun(row=row, steps=tuple(_step(step, sizes) for step in project.catalog.steps(row.run_id)))
+    made = project.catalog.query(_MADE, (row.run_id,)).rows
+    facts = {ident: _Facts(*more) for ident, *more in made}
+    return PastRun(row=row, steps=tuple(_step(step, facts) for step in project.catalog.steps(row.run_id)))
 
 
-def _step(row: StepRow, sizes: dict[str, tuple[int | None, int | None]]) -> StepResult:
+def _step(row: StepRow, facts: dict[str, _Facts]) -> StepResult:
     error = row.error or {}
     text = ": ".join(part for part in (error.get("type"), error.get("message")) if part)
-    rows, size = sizes.get(row.materialization or "", (None, None))
+    made = facts.get(row.materialization or "", _Facts())
     return StepResult(
         asset=row.asset,
         partition=row.partition,
@@ -88,12 +100,13 @@ def _step(row: StepRow, sizes: dict[str, tuple[int | None, int | None]]) -> Step
         attempts=row.attempts,
         seconds=row.seconds or 0.0,
         data_version=row.data_version,
-        rows=rows,
-        bytes=size,
+        rows=made.rows,
+        bytes=made.bytes,
         causes=tuple(row.causes),
         error=text or None,
         traceback=error.get("traceback") or None,
         caused_by=row.caused_by,
+        undeclared=tuple((read["kind"], read["name"]) for read in json.loads(made.undeclared)),
     )
 
 

@@ -21,6 +21,8 @@ from assetflow.executor.masking import Masker, default_secrets, secrets_in
 from assetflow.executor.resources import ResourcePool
 from assetflow.executor.result import RunResult
 from assetflow.executor.run import Run, RunOptions, Setting
+from assetflow.executor.undeclared.findings import Finding, undeclared, undeclared_words
+from assetflow.executor.undeclared.seen import installed as watching_installed
 from assetflow.model.clock import to_text
 from assetflow.model.event import Event, Observed, RunStarted
 from assetflow.model.keys import materialization_id
@@ -88,12 +90,13 @@ def carry_out(
         look=lambda: project.snapshot(planned.plan.environment),
         replan=lambda: plan_again(project, planned),
         pool=project.processes,
+        undeclared=_undeclared(project, planned),
     )
     rows, digest = asset_rows(project, planned.configs)
     reporter = reporter_of(project, rows)
     if reporter is not None:
         options = replace(options, subscribers=(*options.subscribers, reporter))
-    with working_folder(settings.root), capture.installed():
+    with working_folder(settings.root), capture.installed(), watching_installed():
         try:
             result = Run(planned.plan, setting, options, _started(planned, run_id, to_text(now), parent_run)).execute()
         finally:
@@ -102,10 +105,37 @@ def carry_out(
             request.clear()
             if reporter is not None and (lost := reporter.close()) is not None:
                 notify(lost)
+    result = replace(result, notices=_undeclared_notices(result))
+    for text in result.notices:
+        notify(text)
     rows, digest = asset_rows(project, planned.configs)  # columns are known of what was published just now
     for notice in project.catalog.fold(rows, digest=digest).notices:
         notify(notice.message)
     return result
+
+
+def _undeclared(project: Project, planned: Planned) -> Callable[[str, tuple[Finding, ...]], tuple[Finding, ...]]:
+    """What of the reads of a function its asset does not declare; a version that is typed in answers for everything."""
+    declared, graph = project.loaded.definitions.sources, project.graph
+
+    def left(asset: str, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        components = {name for name, _ in planned.basis.versions[asset].code.components}
+        if "code_version" in components:
+            return ()
+        sources = [declared[key].source for key in graph.upstream(asset) if key in declared]
+        paths = [source.path for source in sources if source is not None and source.path is not None]
+        return undeclared(found, project.settings.root, components=components, sources=paths)
+
+    return left
+
+
+def _undeclared_notices(result: RunResult) -> tuple[str, ...]:
+    """A notice for each asset that read something undeclared, in the order of the steps."""
+    found: dict[str, dict[Finding, None]] = {}
+    for step in result.steps:
+        if step.undeclared:
+            found.setdefault(step.asset, {}).update(dict.fromkeys(step.undeclared))
+    return tuple(undeclared_words(asset, list(names)) for asset, names in found.items())
 
 
 def _check_processes(project: Project, plan: Plan, executor: str) -> None:

@@ -18,6 +18,7 @@ from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.values import plain, result_text
 from assetflow.cli.words import amount, duration, freshness_words, moment, partitions_text, size
+from assetflow.executor.undeclared.findings import found_words
 from assetflow.model.keys import show
 from assetflow.model.plan import Verdict
 from assetflow.project.accept import ACCEPTED
@@ -131,6 +132,9 @@ def _published(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
     ]
     yield [("value", "dim"), ", ".join([row.format, *amounts])]
     yield [("data version", "dim"), row.data_version]
+    if row.undeclared:
+        found = found_words([(read["kind"], read["name"]) for read in row.undeclared], most=None)
+        yield [("undeclared", "dim"), f"it read {found}, which count in no version"]
     if details.path is not None:
         yield [("stored at", "dim"), details.path]
     for name, value in row.metadata.items():

@@ -38,6 +38,7 @@ from assetflow.executor.capture import Capture
 from assetflow.executor.failure import describe_failure
 from assetflow.executor.memory import data_bytes, held_bytes
 from assetflow.executor.resources import ResourcePool
+from assetflow.executor.undeclared.seen import installed
 from assetflow.model.clock import Clock, SystemClock, to_text
 from assetflow.model.record import StepStatus
 from assetflow.store import LocalStore
@@ -157,6 +158,7 @@ class _Served:
                 self.clock = pickle.loads(message.clock)
         capture = Capture(None, self.clock, level=message.level, echo=lambda line: self.channel.send(Said(line)))
         self.run.enter_context(capture.installed())
+        self.run.enter_context(installed())
         self.worker = Worker(
             definitions=self.worker.definitions,
             store=self.worker.store,
