@@ -21,7 +21,6 @@ from assetflow.executor.masking import Masker, default_secrets, secrets_in
 from assetflow.executor.resources import ResourcePool
 from assetflow.executor.result import RunResult
 from assetflow.executor.run import Run, RunOptions, Setting
-from assetflow.executor.undeclared.findings import Finding, undeclared, undeclared_words
 from assetflow.executor.undeclared.seen import installed as watching_installed
 from assetflow.model.clock import to_text
 from assetflow.model.event import Event, Observed, RunStarted
@@ -35,6 +34,7 @@ from assetflow.project.process import new_run_id, this_process
 from assetflow.project.sql_columns import asset_rows
 from assetflow.project.stamp import request_words, stamp_path, stats_of, write_stamp
 from assetflow.project.stamp_request import catalog_state, definition_files, source_places, until_ns
+from assetflow.project.undeclared import told, undeclared_of
 
 STAMPED = 100_000
 """Above so many asset partitions no stamp is written."""
@@ -90,7 +90,7 @@ def carry_out(
         look=lambda: project.snapshot(planned.plan.environment),
         replan=lambda: plan_again(project, planned),
         pool=project.processes,
-        undeclared=_undeclared(project, planned),
+        undeclared=undeclared_of(project, planned),
     )
     rows, digest = asset_rows(project, planned.configs)
     reporter = reporter_of(project, rows)
@@ -105,37 +105,11 @@ def carry_out(
             request.clear()
             if reporter is not None and (lost := reporter.close()) is not None:
                 notify(lost)
-    result = replace(result, notices=_undeclared_notices(result))
-    for text in result.notices:
-        notify(text)
+    result = told(result, notify)
     rows, digest = asset_rows(project, planned.configs)  # columns are known of what was published just now
     for notice in project.catalog.fold(rows, digest=digest).notices:
         notify(notice.message)
     return result
-
-
-def _undeclared(project: Project, planned: Planned) -> Callable[[str, tuple[Finding, ...]], tuple[Finding, ...]]:
-    """What of the reads of a function its asset does not declare; a version that is typed in answers for everything."""
-    declared, graph = project.loaded.definitions.sources, project.graph
-
-    def left(asset: str, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        components = {name for name, _ in planned.basis.versions[asset].code.components}
-        if "code_version" in components:
-            return ()
-        sources = [declared[key].source for key in graph.upstream(asset) if key in declared]
-        paths = [source.path for source in sources if source is not None and source.path is not None]
-        return undeclared(found, project.settings.root, components=components, sources=paths)
-
-    return left
-
-
-def _undeclared_notices(result: RunResult) -> tuple[str, ...]:
-    """A notice for each asset that read something undeclared, in the order of the steps."""
-    found: dict[str, dict[Finding, None]] = {}
-    for step in result.steps:
-        if step.undeclared:
-            found.setdefault(step.asset, {}).update(dict.fromkeys(step.undeclared))
-    return tuple(undeclared_words(asset, list(names)) for asset, names in found.items())
 
 
 def _check_processes(project: Project, plan: Plan, executor: str) -> None:
