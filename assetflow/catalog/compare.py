@@ -84,7 +84,7 @@ class TableDiff:
 def workbench(memory: str = MEMORY) -> Iterator[Connection]:
     """A DuckDB of its own with bounded memory and a folder to spill to, both gone afterwards.
 
-    QueryError when the work does not fit into either.
+    QueryError when the work does not fit into either, or a file cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="assetflow-") as folder, duckdb.connect() as con:
         con.execute("set enable_progress_bar = false")
@@ -94,7 +94,9 @@ def workbench(memory: str = MEMORY) -> Iterator[Connection]:
         con.execute("set preserve_insertion_order = false")
         try:
             yield con
-        except duckdb.OutOfMemoryException as error:
+        except duckdb.Error as error:
+            if not isinstance(error, duckdb.OutOfMemoryException):
+                raise QueryError(f"DuckDB says: {str(error).splitlines()[0]}") from error
             raise QueryError(
                 f"this needs more than {memory} of memory, or more room on the disk: {str(error).splitlines()[0]}",
                 hint=f"it spills to `{tempfile.gettempdir()}`; TMPDIR names another folder",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assetflow.catalog.rows import HistoryRow, QueryResult
-from assetflow.errors import PartitionError
+from assetflow.errors import PartitionError, QueryError
 from assetflow.model.asset import AssetSpec
 from assetflow.model.plan import AssetVerdict
 from assetflow.model.record import Observation, Partition
@@ -15,6 +16,7 @@ from assetflow.project.listing import AssetListing, list_assets
 from assetflow.project.loaded import check_assets
 from assetflow.project.planning import plan_request
 from assetflow.project.request import Ask
+from assetflow.project.statistics import Statistics, statistics_of
 
 if TYPE_CHECKING:
     from assetflow.project.planning import Planned
@@ -25,13 +27,24 @@ PREVIEW_CHARACTERS = 2_000
 _HISTORY = 5
 
 
+class Size(NamedTuple):
+    """How large one materialization is."""
+
+    materialized_at: str
+    partition: Partition
+    rows: int | None
+    bytes: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetDetails:
     """One asset, or one of its partitions.
 
     `verdict` is None for a source, which has `observations` instead; `current` is the latest publication; of its
     value `rows` hold the first few where it is a table, `text` the beginning where it reads as text, `path` the place.
-    `is_outside` marks a partition that is kept, though the definition does not have it.
+    `is_outside` marks a partition that is kept, though the definition does not have it. `growth` holds the sizes of all
+    versions, oldest first (`growth_of_versions`), or of the published partitions of an asset asked for whole, by key.
+    `statistics` is None where there is no table; `unreadable` says why the stored value cannot be read.
     """
 
     spec: AssetSpec
@@ -46,6 +59,10 @@ class AssetDetails:
     rows: QueryResult | None
     text: str | None
     path: str | None
+    growth: tuple[Size, ...]
+    growth_of_versions: bool
+    statistics: Statistics | None
+    unreadable: str | None = None
     is_outside: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -72,19 +89,28 @@ class AssetDetails:
             ],
             "current": current,
             "schema": schema,
+            "unreadable": self.unreadable,
+            "statistics": None if self.statistics is None else self.statistics.to_json(),
+            "growth": [size._asdict() for size in self.growth],
             "preview": rows if rows is not None else self.text,
             "materializations": self.made,
             "history": [
                 {"materialization": h.materialization, "partition": h.partition, "run_id": h.run_id,
                  "materialized_at": h.materialized_at, "data_version": h.data_version, "rows": h.rows,
-                 "seconds": h.seconds, "current_in": list(h.current_in)}
+                 "seconds": h.seconds, "current_in": list(h.current_in), "causes": h.causes,
+                 "code_changed": h.code_changed}
                 for h in self.history
             ],
         }  # fmt: skip
 
 
-def asset_details(project: Project, asset: str, partition: Partition = None) -> AssetDetails:
-    """The details of an asset, or of one partition; errors with the nearest name for what does not exist."""
+def asset_details(
+    project: Project, asset: str, partition: Partition = None, *, large_statistics: bool = False
+) -> AssetDetails:
+    """The details of an asset, or of one partition; errors with the nearest name for what does not exist.
+
+    With `large_statistics` the statistics of a large table are computed too, which reads all of it.
+    """
     graph = project.graph
     check_assets(graph, [asset])
     is_outside = partition is not None and _is_outside(project, asset, partition)
@@ -94,7 +120,14 @@ def asset_details(project: Project, asset: str, partition: Partition = None) -> 
     history = project.catalog.history(asset, partition)
     current = next((row for row in history if planned.plan.environment in row.current_in), None)
     current = current or next((row for row in history if row.current_in), None)
-    rows, text, path = _preview(project, current)
+    rows, text, path = None, None, None
+    statistics, unreadable = None, None
+    try:
+        rows, text, path = _preview(project, current)
+        statistics = None if current is None else statistics_of(project, current, large=large_statistics)
+    except QueryError as error:  # everything else can be told all the same
+        unreadable = error.message
+    of_versions = partition is not None or spec.partitions is None
     return AssetDetails(
         spec=spec,
         partition=partition,
@@ -108,8 +141,21 @@ def asset_details(project: Project, asset: str, partition: Partition = None) -> 
         rows=rows,
         text=text,
         path=path,
+        growth=_growth(history, planned.plan.environment, of_versions=of_versions),
+        growth_of_versions=of_versions,
+        statistics=statistics,
+        unreadable=unreadable,
         is_outside=is_outside,
     )
+
+
+def _growth(history: Sequence[HistoryRow], environment: str, *, of_versions: bool) -> tuple[Size, ...]:
+    rows = list(reversed(history))
+    if not of_versions:
+        shown = {row.partition: row for row in rows if "prod" in row.current_in}
+        shown |= {row.partition: row for row in rows if environment in row.current_in}
+        rows = [shown[key] for key in sorted(shown, key=lambda key: key or "")]
+    return tuple(Size(row.materialized_at, row.partition, row.rows, row.bytes) for row in rows)
 
 
 def _is_outside(project: Project, asset: str, partition: str) -> bool:
@@ -135,6 +181,8 @@ def _preview(project: Project, current: HistoryRow | None) -> tuple[QueryResult 
     path = project.store.path(current.uri)
     if not path.is_file():
         return None, None, str(path) if path.exists() else None
+    if current.format == "parquet" and not current.schema:
+        return None, None, str(path)  # a table without columns, which DuckDB refuses
     if current.format == "parquet":
         literal = str(path).replace("'", "''")
         return project.catalog.query(f"from read_parquet('{literal}') limit {PREVIEW_ROWS}"), None, str(path)

@@ -12,6 +12,7 @@ from assetflow.cli.columns import Cell, columns
 from assetflow.cli.commands.history import history_text
 from assetflow.cli.commands.list import verdict_cell
 from assetflow.cli.determinism import difference_words
+from assetflow.cli.growth_text import column_cells, growth_cells, skipped_words
 from assetflow.cli.options import Command, environment_option
 from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
@@ -28,13 +29,16 @@ from assetflow.project.facts import fact_text
 
 @click.command("show", cls=Command, short_help=COMMANDS["show"])
 @click.argument("asset", metavar="ASSET[@PARTITION]")
+@click.option(
+    "--statistics", is_flag=True, help="Statistics of the columns of a large table too, which reads all of it."
+)
 @environment_option
 @click.pass_obj
-def command(session: Session, asset: str, environment: str | None) -> None:
-    """Show one asset: how it is declared, whether it is fresh and why not, its value, its history."""
+def command(session: Session, asset: str, environment: str | None, statistics: bool) -> None:
+    """Show one asset: how it is declared, whether it is fresh and why not, its value in figures, its history."""
     key, partition = split_partition(asset)
     with session.project(session.settings(environment=environment)) as project:
-        details = asset_details(project, key, partition)
+        details = asset_details(project, key, partition, large_statistics=statistics)
         verified = project.determinism(asset=key) if project.settings.catalog_root.is_dir() else []
         zone = project.settings.timezone
     screen = session.screen
@@ -51,11 +55,20 @@ def _parts(screen: Screen, details: AssetDetails, zone: str, verified: list[dict
     yield f"{title}  {screen.style(*verdict) if isinstance(verdict, tuple) else verdict}"
     yield spec.description.strip()
     yield columns(
-        screen, [*_declared(details, zone), *_causes(details), *_published(details, zone), *_verified(verified)]
+        screen,
+        [
+            *_declared(details, zone),
+            *_causes(details),
+            *_published(details, zone),
+            *growth_cells(details),
+            *_verified(verified),
+        ],
     )
     if details.current is not None and details.current.schema:
-        types: list[list[Cell]] = [[name, (kind, "dim")] for name, kind in details.current.schema]
-        yield columns(screen, types, header=("column", "type"))
+        header, types = column_cells(details)
+        text = columns(screen, types, header=header, right={2, 3})
+        skipped = skipped_words(details)
+        yield f"{text}\n{screen.style(f'no statistics {skipped}', 'dim')}" if skipped else text
     if details.rows is not None and details.rows.rows:
         place = (
             "" if details.current is None or details.current.partition is None else f" of {details.current.partition}"
@@ -135,6 +148,8 @@ def _published(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
     if row.undeclared:
         found = found_words([(read["kind"], read["name"]) for read in row.undeclared], most=None)
         yield [("undeclared", "dim"), f"it read {found}, which count in no version"]
+    if details.unreadable is not None:
+        yield [("damaged", "red"), f"the stored value cannot be read: {details.unreadable}"]
     if details.path is not None:
         yield [("stored at", "dim"), details.path]
     for name, value in row.metadata.items():
