@@ -121,8 +121,11 @@ class Claims:
             keys = tuple(keys)
             # in this order: whoever finds the claim free finds the line as well
             self._write((key.start for key in keys), dropped=1)
-            fault("claims.drop")
-            self._give_back(keys)
+        fault("claims.drop")
+        for key in keys:
+            with self._mutex:  # one by one: a run that ends many steps at once may begin others in between
+                if self._locks is not None:
+                    self._give_back((key,))
 
     def has_news(self, keys: Iterable[Key]) -> bool:
         """Whether another run was at one of these claims of ours since we last looked at the catalog."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 from xxhash import xxh3_128_hexdigest
@@ -28,9 +28,17 @@ from read_json($path, format = 'newline_delimited', maximum_object_size = 671088
     asset: 'VARCHAR', columns: 'VARCHAR[][]'}) d, unnest(d.columns) t(c)"""
 
 
+_FIELDS = tuple(field.name for field in fields(AssetRow))
+
+
+def _line(row: AssetRow) -> str:
+    """A row as JSON; its values are plain already, and `asdict` would copy each of them."""
+    return json.dumps({name: getattr(row, name) for name in _FIELDS}, sort_keys=True)
+
+
 def digest_of(definitions: Sequence[AssetRow]) -> str:
     """A fingerprint of the rows, for callers that have none of their own."""
-    return xxh3_128_hexdigest(json.dumps([asdict(row) for row in definitions], sort_keys=True).encode())
+    return xxh3_128_hexdigest("\n".join(map(_line, definitions)).encode())
 
 
 def replace_definitions(con: Connection, definitions: Sequence[AssetRow], *, scratch: Path) -> set[int]:
@@ -45,7 +53,7 @@ def replace_definitions(con: Connection, definitions: Sequence[AssetRow], *, scr
     rows = sorted(definitions, key=lambda row: row.asset)
     if rows:
         with writing(scratch):
-            scratch.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+            scratch.write_text("".join(f"{_line(row)}\n" for row in rows), encoding="utf-8")
         con.execute(_ASSETS, {"path": str(scratch)})
     if any(row.columns for row in rows):
         con.execute(_COLUMNS, {"path": str(scratch)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -73,7 +74,7 @@ def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> R
     workers = way.workers or project.settings.worker_count
     cancel = Cancel()
     display = Display(session, planned.plan, workers=workers)
-    with interruptible(session.screen, display, cancel), display:
+    with interruptible(session.screen, display, cancel), display, _out_of_sight():
         return project.run_planned(
             planned,
             workers=workers,
@@ -85,6 +86,19 @@ def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> R
             notify=display.note,
             parent_run=way.parent_run,
         )
+
+
+@contextlib.contextmanager
+def _out_of_sight() -> Iterator[None]:
+    """Spare the garbage collector what is loaded and planned, which stays: it looks through everything again and again.
+
+    Undone at the end, because libraries count what is never collected, and complain.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _report(session: Session, project: Project, planned: Planned, result: RunResult) -> None:

@@ -55,6 +55,7 @@ def resolve(
     """
     scene = scene or SqlScene()
     listed, problems = with_partitions(list(declarations), project)
+    places = functools.cache(functools.partial(_place, project=project, roots=roots))
     known = {output.key for declaration in listed for output in declaration.outputs if isinstance(output.key, str)}
     dynamic = dynamic_names(listed)
     specs: list[AssetSpec] = []
@@ -62,7 +63,7 @@ def resolve(
     sources: dict[str, Declaration] = {}
     query_files: list[Path] = []
     for declaration in listed:
-        reader = _Reader(declaration, known, project, roots, scene)
+        reader = _Reader(declaration, known, project, places, scene)
         made, computation = reader.read()
         for problem in added_problems(declaration.options, dynamic):
             reader.problem(*problem)
@@ -84,20 +85,24 @@ def resolve(
     return definitions, tuple(problems)
 
 
+Places = Callable[[str], tuple[str, str]]
+"""A file to how it is shown and the default group of its assets; asked once for each file."""
+
+
 class _Reader:
     """Reads one declaration; collects its problems instead of stopping at the first."""
 
     def __init__(
-        self, declaration: Declaration, known: set[str], project: Path, roots: Sequence[Path], scene: SqlScene
+        self, declaration: Declaration, known: set[str], project: Path, places: Places, scene: SqlScene
     ) -> None:
         self.declaration = declaration
         self.options = declaration.options
         self.known = known
         self.project = project
-        self.roots = roots
         self.scene = scene
         self.files: tuple[Path, ...] = ()
-        self.location = _location(declaration, project)
+        shown, self.group = ("", "default") if declaration.file is None else places(declaration.file)
+        self.location = None if declaration.file is None else Location(file=shown, line=declaration.line)
         self.problems: list[Problem] = []
         self.asset = declaration.key if isinstance(declaration.key, str) else repr(declaration.key)
 
@@ -323,7 +328,7 @@ class _Reader:
             partitions=partitions,
             computation="" if computation is None else computation.name,
             subsettable=self.declaration.can_subset or len(self.declaration.outputs) == 1,
-            group=own.get("group") or options.group or self._default_group(),
+            group=own.get("group") or options.group or self.group,
             tags=self._tags({**_as_tags(options.tags), **_as_tags(own.get("tags", ()))}),
             owners=tuple(own.get("owners", options.owners)),
             description=self._description(own.get("description")),
@@ -355,18 +360,6 @@ class _Reader:
             text = self.declaration.fn.__doc__
         return inspect.cleandoc(text) if text else ""
 
-    def _default_group(self) -> str:
-        """The folder below the asset root that the file stands in, or else the file's own name."""
-        if self.declaration.file is None:
-            return "default"
-        path = Path(self.declaration.file)
-        for root in self.roots:
-            if path.is_relative_to(root):
-                relative = path.relative_to(root)
-                own = "default" if path.suffix == ".sql" else relative.stem  # the stem of a query is its key
-                return relative.parts[0] if len(relative.parts) > 1 else own
-        return "default"
-
 
 def _default(found: FunctionParameter) -> Any:
     return found.default if found.has_default else None
@@ -387,11 +380,19 @@ def _key_of(target: Any) -> str | None:
     return None
 
 
-def _location(declaration: Declaration, project: Path) -> Location | None:
-    if declaration.file is None:
-        return None
+def _place(file: str, *, project: Path, roots: Sequence[Path]) -> tuple[str, str]:
+    """How a file is shown, and the default group of its assets.
+
+    That is the folder below the asset root that the file stands in, or else the file's own name.
+    """
+    path = Path(file)
     try:
-        shown = Path(declaration.file).resolve().relative_to(project).as_posix()
+        shown = path.resolve().relative_to(project).as_posix()
     except (ValueError, OSError):
-        shown = declaration.file
-    return Location(file=shown, line=declaration.line)
+        shown = file
+    for root in roots:
+        if path.is_relative_to(root):
+            relative = path.relative_to(root)
+            own = "default" if path.suffix == ".sql" else relative.stem  # the stem of a query is its key
+            return shown, relative.parts[0] if len(relative.parts) > 1 else own
+    return shown, "default"

@@ -52,7 +52,7 @@ class Context:
     """
 
     __slots__ = (
-        "_changes", "_emitted", "_metadata", "_previous", "adds_partitions", "asset", "attempt", "config", "logger",
+        "_changes", "_emitted", "_metadata", "_previous", "adds_partitions", "asset", "attempt", "config",
         "partition", "partitions", "run_id", "selected", "window",
     )  # fmt: skip
 
@@ -79,11 +79,16 @@ class Context:
         self.attempt = attempt
         self.config: Mapping[str, Any] = dict(config or {})
         self.selected = selected or (asset,)
-        self.logger = logging.getLogger(f"assetflow.asset.{asset.replace('/', '.')}")
         self._previous = previous
         self._metadata: dict[str, Any] = {}
         self._emitted: list[tuple[str, str | None, Json]] = []
         self._changes: dict[str, tuple[bool, tuple[str, ...]]] = {}
+
+    @property
+    def logger(self) -> logging.Logger:
+        """A logger named by the asset; what it takes is kept with the step."""
+        # made when it is asked for: `logging` keeps every logger for good, and most steps log nothing
+        return logging.getLogger(f"assetflow.asset.{self.asset.replace('/', '.')}")
 
     def previous(self, as_type: Any = None) -> Any:
         """The value that is published for this asset partition now, loaded as `as_type`; None when there is none.

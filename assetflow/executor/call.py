@@ -71,11 +71,15 @@ class Call:
     @property
     def assets(self) -> tuple[str, ...]:
         """The assets that are asked for."""
+        if len(self.places) == 1:
+            return (self.places[0][0],)
         return tuple(dict.fromkeys(asset for asset, _ in self.places))
 
     @property
     def partitions(self) -> tuple[Partition, ...]:
         """The partitions that are asked for, in order."""
+        if len(self.places) == 1:
+            return (self.places[0][1],)
         return tuple(dict.fromkeys(partition for _, partition in self.places))
 
     @property
@@ -135,7 +139,8 @@ class Outcome:
 
     def shared_out(self) -> Outcome:
         """The outcome with the time that each partition of a batch took of it, so that sums come out right."""
-        return replace(self, seconds=self.seconds / len(self.call.partitions))
+        count = len(self.call.partitions)
+        return self if count == 1 else replace(self, seconds=self.seconds / count)
 
     def failed_with(self, failure: Failure) -> Outcome:
         """The outcome as a failure, where what came back cannot be accepted."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from assetflow.catalog.claims import Key
 from assetflow.model.event import Event
 
 PAUSE = 0.1
@@ -32,17 +33,29 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What to record together: objects that must be durable first, then the events; then, if all went well, `done`."""
+    """What to record together: objects that must be durable first, then the events.
+
+    Then, if all went well, `done` is called and the claims `free` are given back.
+    """
 
     events: tuple[Event, ...]
     uris: tuple[str, ...] = ()
     done: Callable[[], None] | None = None
+    free: tuple[Key, ...] = ()
 
 
 class Committer:
     """A thread that commits entries in the order they were given; an error stops it and is raised by `check`."""
 
-    def __init__(self, log: Log, sync_objects: Callable[[Sequence[str]], None], *, tick: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        log: Log,
+        sync_objects: Callable[[Sequence[str]], None],
+        *,
+        tick: Callable[[], None],
+        free: Callable[[Sequence[Key]], None] = lambda _keys: None,
+    ) -> None:
+        self._free = free
         self._log = log
         self._sync_objects = sync_objects
         self._tick = tick
@@ -85,12 +98,18 @@ class Committer:
                 except BaseException as error:
                     self._error = error
             if self._error is None:
+                self._tell(batch)
                 self._tick()
-            for entry in batch:
-                if entry.done is not None and self._error is None:
-                    entry.done()
             if batch and not stopping:
                 self._closing.wait(PAUSE)
+
+    def _tell(self, batch: Sequence[Entry]) -> None:
+        for entry in batch:
+            if entry.done is not None:
+                entry.done()
+        # all at once: each time something is given back costs calls of the system
+        if freed := [key for entry in batch for key in entry.free]:
+            self._free(freed)
 
     def _batch(self) -> tuple[list[Entry], bool]:
         try:

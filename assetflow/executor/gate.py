@@ -118,9 +118,9 @@ class Gate:
         """A task has ended; its claims are given back when its record is on disk."""
         self.pause(number)
         self._since.pop(number, None)
-        keys, claims = self._held.pop(number, None), self._claims
-        if keys and claims is not None:
-            self._ledger.when_durable(lambda: claims.drop(keys))
+        keys = self._held.pop(number, None)
+        if keys:
+            self._ledger.give_back(keys)
 
     def tick(self) -> bool:
         """Let the next in line of each pool try; whether anybody waits."""

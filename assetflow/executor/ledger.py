@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from assetflow.catalog.claims import Claims
+from assetflow.catalog.claims import Claims, Key
 from assetflow.define.definitions import Definitions
 from assetflow.executor.backends.pool import ProcessPool
 from assetflow.executor.body import Worker
@@ -82,7 +82,8 @@ class Ledger:
             used=setting.first_materialization,
         )  # fmt: skip
         self.audience = Audience(subscribers, setting.notify)
-        self.committer = Committer(setting.log, setting.worker.store.sync, tick=setting.tick)
+        free = (lambda _keys: None) if setting.claims is None else setting.claims.drop
+        self.committer = Committer(setting.log, setting.worker.store.sync, tick=setting.tick, free=free)
         self.record((started, *setting.preamble))
 
     def now(self) -> str:
@@ -93,9 +94,9 @@ class Ledger:
         """Commit events in order; subscribers hear of them in that order, when they are durable."""
         self.committer.put(Entry(events, uris, lambda: self._recorded(events)))
 
-    def when_durable(self, done: Callable[[], None]) -> None:
-        """Call `done`, on the committer's thread, when everything recorded so far is on disk."""
-        self.committer.put(Entry((), done=done))
+    def give_back(self, keys: Iterable[Key]) -> None:
+        """Give claims back when everything recorded so far is on disk."""
+        self.committer.put(Entry((), free=tuple(keys)))
 
     def _recorded(self, events: tuple[Event, ...]) -> None:
         """Called on the committer's thread."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,16 @@ class LoadedProject:
 
     def code(self, asset: str) -> CodeVersion:
         """The code version of an asset: computed, or the one it was declared with."""
+        found = self._codes.get(asset)
+        if found is None:
+            found = self._codes[asset] = self._code(asset)
+        return found
+
+    @cached_property
+    def _codes(self) -> dict[str, CodeVersion]:
+        return {}
+
+    def _code(self, asset: str) -> CodeVersion:
         computation = self.definitions.computations[self.graph.specs[asset].computation]
         explicit = computation.declaration.options.code_version
         wiring = _wiring(computation, self.graph.specs[asset])
@@ -145,10 +155,10 @@ class LoadedProject:
         self, configs: Mapping[str, ResolvedConfig], columns: Mapping[str, tuple[ColumnEdge, ...]]
     ) -> tuple[list[AssetRow], str]:
         """The rows of the catalog's `assets` view, with `columns` by asset, and a digest that changes with them."""
-        rows = [replace(self._row(key, configs), columns=columns.get(key, ())) for key in self.graph.keys]
+        rows = [self._row(key, configs, columns.get(key, ())) for key in self.graph.keys]
         return rows, fingerprint("a1", *(repr(row) for row in rows))
 
-    def _row(self, key: str, configs: Mapping[str, ResolvedConfig]) -> AssetRow:
+    def _row(self, key: str, configs: Mapping[str, ResolvedConfig], columns: tuple[ColumnEdge, ...]) -> AssetRow:
         spec = self.graph.specs[key]
         policies: dict[str, Any] = {}
         if spec.freshness is not None:
@@ -177,6 +187,7 @@ class LoadedProject:
             owners=spec.owners,
             description=spec.description,
             location=None if spec.location is None else str(spec.location),
+            columns=columns,
             definition=None if spec.partitions is None else spec.partitions.fingerprint(),
         )
 

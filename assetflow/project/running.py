@@ -92,8 +92,7 @@ def carry_out(
         pool=project.processes,
         undeclared=undeclared_of(project, planned),
     )
-    rows, digest = asset_rows(project, planned.configs)
-    reporter = reporter_of(project, rows)
+    reporter = reporter_of(project, lambda: asset_rows(project, planned.configs)[0])
     if reporter is not None:
         options = replace(options, subscribers=(*options.subscribers, reporter))
     with working_folder(settings.root), capture.installed(), watching_installed():

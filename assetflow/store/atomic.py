@@ -54,20 +54,21 @@ def temporary_owner(name: str) -> int | None:
     return int(owner) if name.startswith(_PREFIX) and owner.isdecimal() else None
 
 
-def put_in_place(temporary: Path, final: Path, *, root: Path, durable: bool) -> None:
-    """Move a finished temporary file or folder to its final, immutable name below `root`.
+def put_in_place(temporary: Path, final: Path, *, root: Path, durable: bool) -> int:
+    """Move a finished temporary file or folder to its final, immutable name below `root`; its size in bytes.
 
     Both are in the same folder. When the final name holds content of the same size already it is kept (names are
     content hashes); anything else there is damaged and is replaced.
     """
-    there = size_of(final)
-    if there is not None and there == size_of(temporary):
+    status = os.stat(temporary)
+    there, size = size_of(final), _size(temporary, status)
+    if there == size:
         # whoever wrote it may not have flushed it, and this caller is promised that it is safe
         remove(temporary)
         if durable:
             flush(final)
     else:
-        _make_read_only(temporary)
+        _make_read_only(temporary, status.st_mode)
         if durable:
             flush(temporary)
         fault("store.write")
@@ -77,14 +78,18 @@ def put_in_place(temporary: Path, final: Path, *, root: Path, durable: bool) -> 
         fault("store.rename")
     if durable:
         flush_folders([final.parent], root=root)
+    return size
 
 
 def size_of(path: Path) -> int | None:
     """Bytes of a file, or of all files of a folder; None when there is nothing."""
     try:
-        status = path.stat()
+        return _size(path, os.stat(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _size(path: Path, status: os.stat_result) -> int:
     if not stat.S_ISDIR(status.st_mode):
         return status.st_size
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
@@ -102,24 +107,30 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def flush(path: Path) -> None:
+def flush(path: Path | str) -> None:
     """Flush a file, or every file and folder below a folder, to the disk."""
-    paths = [path, *path.rglob("*")] if path.is_dir() else [path]
-    for each in paths:
-        _flush_one(each)
+    _flush_one(path)
+    if os.path.isdir(path):
+        for each in Path(path).rglob("*"):
+            _flush_one(each)
 
 
-def flush_folders(folders: Iterable[Path], *, root: Path) -> None:
+def flush_folders(folders: Iterable[Path | str], *, root: Path) -> None:
     """Flush folders and those above them up to `root`, each once: unflushed entries may be lost."""
-    pending = set(folders)
-    for folder in list(pending):
-        pending.update(parent for parent in folder.parents if parent.is_relative_to(root))
-    for folder in sorted(pending):
-        _flush_one(folder)
+    # as text: a run flushes thousands of folders, and a path object costs more than the look at it
+    top = os.fspath(root)
+    below, pending = os.path.join(top, ""), set[str]()
+    for folder in folders:
+        at = os.fspath(folder)
+        while at not in pending and (at == top or at.startswith(below)):
+            pending.add(at)
+            at = os.path.dirname(at)
+    for at in sorted(pending):
+        _flush_one(at)
 
 
-def _flush_one(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
+def _flush_one(path: Path | str) -> None:
+    if os.name == "nt" and os.path.isdir(path):
         return  # Windows cannot open a folder for flushing, and writes its entries through
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -128,8 +139,7 @@ def _flush_one(path: Path) -> None:
         os.close(descriptor)
 
 
-def _make_read_only(path: Path) -> None:
-    mode = path.stat().st_mode
+def _make_read_only(path: Path, mode: int) -> None:
     if not stat.S_ISDIR(mode):
         if mode & 0o222:
             path.chmod(0o444)
@@ -142,7 +152,7 @@ def _make_read_only(path: Path) -> None:
 
 @contextlib.contextmanager
 def writing(folder: Path, *, root: Path, what: str) -> Iterator[Path]:
-    """A temporary path in `folder` below `root` to write to; whatever is still there at the end is removed.
+    """A temporary path in `folder` below `root` to write to, and to put in place; what an error leaves is removed.
 
     It is the folder of the final name, because a rename between folders makes all others in the file system wait.
 
@@ -153,9 +163,10 @@ def writing(folder: Path, *, root: Path, what: str) -> Iterator[Path]:
         target = temporary_path(folder)
         try:
             yield target
-        finally:
+        except BaseException:
             with contextlib.suppress(OSError):
                 remove(target)
+            raise
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ class FileSystem:
         self._device = os.fstat(self._fd).st_dev
         weakref.finalize(self, os.close, self._fd)
 
-    def flush(self, paths: Sequence[Path]) -> bool:
+    def flush(self, paths: Sequence[Path | str]) -> bool:
         """Write everything unwritten to the disk, or return False: too little or too much to do, or not all is here.
 
         OSError when a path does not exist or the disk fails.

@@ -16,11 +16,6 @@ _HASH_DIGITS = 16
 _RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))])
 
 
-def object_uri(*, asset: str, partition: str | None, version_hex: str, suffix: str) -> str:
-    """The posix path of an object relative to the store root."""
-    return f"{asset_folder(asset, partition)}/{version_hex}{suffix}"
-
-
 def asset_folder(asset: str, partition: str | None = None) -> str:
     """The posix path of the folder that holds all objects of an asset partition."""
     parts = [safe_name(segment) for segment in asset.split("/")]

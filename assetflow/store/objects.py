@@ -20,7 +20,7 @@ from assetflow.store.asked import asked, qualified_name
 from assetflow.store.flushing import FileSystem, open_file_system
 from assetflow.store.formats import LoadRequest, WriteRequest, format_named, write_value
 from assetflow.store.hashing import version_hex
-from assetflow.store.layout import asset_folder, object_uri
+from assetflow.store.layout import asset_folder
 from assetflow.store.read_log import ReadLog
 from assetflow.store.stored import StoredObject
 from assetflow.store.union import Part, Union, load_parts
@@ -63,7 +63,8 @@ class LocalStore:
         is left behind.
         """
         who = f"`{show(asset, partition)}`"
-        folder = self.path(asset_folder(asset, partition))
+        below = asset_folder(asset, partition)
+        folder = self.path(below)
         with atomic.writing(folder, root=self.root, what=who) as target:
             if not durable and self._file_system is None:
                 # before the first write, so that a flush later tells of one that failed
@@ -71,17 +72,10 @@ class LocalStore:
             written = write_value(
                 value, WriteRequest(target=target, asset=asset, partition=partition, unordered=unordered)
             )
-            uri = object_uri(
-                asset=asset,
-                partition=partition,
-                version_hex=version_hex(written.data_version),
-                suffix=written.suffix,
-            )
-            size = atomic.size_of(target)
-            assert size is not None, "the format has written its target"
-            atomic.put_in_place(target, self.path(uri), root=self.root, durable=durable)
+            name = version_hex(written.data_version) + written.suffix
+            size = atomic.put_in_place(target, folder / name, root=self.root, durable=durable)
         return StoredObject(
-            uri=uri,
+            uri=f"{below}/{name}",
             format=written.format,
             data_version=written.data_version,
             bytes=size,
@@ -192,14 +186,14 @@ class LocalStore:
 
     def sync(self, uris: Iterable[str]) -> None:
         """Flush objects written with `durable=False`, and the folders that name them, to the disk."""
-        paths = [self.path(uri) for uri in uris]
+        paths = [os.path.join(self._root_text, *uri.split("/")) for uri in uris]
         with atomic.disk_errors(self.root, what=f"{len(paths)} objects"):
             fault("store.sync")
             if self._file_system is not None and self._file_system.flush(paths):
                 return
             for path in paths:
                 atomic.flush(path)
-            atomic.flush_folders([path.parent for path in paths], root=self.root)
+            atomic.flush_folders(map(os.path.dirname, paths), root=self.root)
 
     def _loader(
         self, obj: StoredObject, connection: Any, who: str | None, reads: ReadLog | None

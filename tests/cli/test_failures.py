@@ -13,7 +13,7 @@ from assetflow.cli.run_text import own_frames
 from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
 from assetflow.cli.words import amount, duration, fresh_words, size
-from tests.cli.calling import assetflow, write
+from tests.cli.calling import assetflow, process, write
 
 
 def reported(*args: str, **environ: str) -> tuple[int, str, str]:
@@ -119,3 +119,13 @@ def test_every_command_says_what_it_found_damaged(args: tuple[str, ...], tmp_pat
     log.write_bytes(b"".join([first, second.replace(b'"', b"?", 1), *others]))
     ended = assetflow(*args, "--json", at=root)
     assert (ended.code, ended.err.count("was damaged"), ended.err.count(" is damaged")) == (0, 1, 1)
+
+
+def test_a_run_that_used_native_libraries_ends_in_silence(tmp_path: Path) -> None:
+    asset = (
+        "import assetflow as af\nimport duckdb\n\n\n@af.asset\ndef one() -> duckdb.DuckDBPyRelation:\n"
+        '    return duckdb.sql("select 1 as x")\n'
+    )
+    write(tmp_path, {"pyproject.toml": "[tool.assetflow]\n", "assets/one.py": asset})
+    ended = process("materialize", "-q", at=tmp_path)
+    assert (ended.code, ended.err) == (0, "")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assetflow.store.layout import asset_folder, object_uri, safe_name
+from assetflow.store.layout import asset_folder, safe_name
 
 # what Windows, macOS and Linux all take as a file name, told apart without regard to case
 PORTABLE = re.compile(r"[A-Za-z0-9_.%~-]{1,120}")
@@ -66,6 +66,5 @@ def test_a_partition_is_never_a_segment_of_another_asset() -> None:
     assert asset_folder("a", "b") != asset_folder("a/b", None)
 
 
-def test_an_object_is_named_by_its_version() -> None:
-    uri = object_uri(asset="marts/delays", partition="eu", version_hex="3f" * 16, suffix=".parquet")
-    assert uri == f"marts/delays/@eu/{'3f' * 16}.parquet"
+def test_the_folder_of_a_partition_is_below_that_of_its_asset() -> None:
+    assert asset_folder("marts/delays", "eu") == "marts/delays/@eu"

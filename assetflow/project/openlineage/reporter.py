@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ class Reporter:
         return f"{lost:,} OpenLineage {'event' if lost == 1 else 'events'} could not be delivered{where}"
 
 
-def reporter_of(project: Project, rows: Sequence[AssetRow]) -> Reporter | None:
+def reporter_of(project: Project, rows: Callable[[], Sequence[AssetRow]]) -> Reporter | None:
     """The reporter of a run, or None where `[tool.assetflow.openlineage]` names no place to tell."""
     settings = project.settings.openlineage
     kind = settings.get("transport")
@@ -52,7 +52,7 @@ def reporter_of(project: Project, rows: Sequence[AssetRow]) -> Reporter | None:
         Wording(
             namespace=settings.get("namespace") or project.settings.root.name,
             version=__version__,
-            rows={row.asset: row for row in rows},
+            rows={row.asset: row for row in rows()},
             source=lambda asset: _source(project, asset),
         ),
         _transport(project, kind, settings),
