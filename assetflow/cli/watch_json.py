@@ -53,7 +53,7 @@ class JsonLines:
             case Remarked():
                 self._line("note", text=report.text)
             case Canceling():
-                self._line("canceling", tick=report.number, assets=list(report.assets))
+                self._line("canceling", tick=report.number, assets=list(report.assets), rest=list(report.rest))
             case GoingOn():
                 self._line("going_on", tick=report.number)
             case TickEnded():

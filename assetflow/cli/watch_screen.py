@@ -182,7 +182,8 @@ class WatchScreen:
     def _say_canceling(self, report: Canceling) -> None:
         names = ", ".join(f"`{asset}`" for asset in report.assets[:_NAMED])
         more = f" and {len(report.assets) - _NAMED:,} more" if len(report.assets) > _NAMED else ""
-        text = f"canceling: {names}{more} changed meanwhile"
+        rest = "; the rest goes on" if report.rest else ""
+        text = f"canceling: {names}{more} changed meanwhile{rest}"
         if self._display is not None:
             self._display.note(text)
         else:

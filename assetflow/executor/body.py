@@ -16,6 +16,7 @@ from assetflow.define.definitions import Computation, Definitions, Role
 from assetflow.define.values import Context, Result, Skip, Unchanged
 from assetflow.errors import AssetflowError, FormatError, did_you_mean
 from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
+from assetflow.executor.cancel import Dropped
 from assetflow.executor.capture import Capture
 from assetflow.executor.failure import describe_failure, timed_out, with_limit
 from assetflow.executor.metadata import recorded
@@ -351,7 +352,7 @@ def _is_cancel(error: BaseException) -> bool:
     A step may raise CancelledError of its own, and fails by that.
     """
     if not isinstance(error, asyncio.CancelledError):
-        return False
+        return isinstance(error, Dropped)
     try:
         task = asyncio.current_task()
     except RuntimeError:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
+
+
+class Dropped(BaseException):
+    """Raised inside of a step in a thread of which nothing is wanted any more."""
 
 
 class Cancel:
@@ -14,14 +18,25 @@ class Cancel:
 
     def __init__(self) -> None:
         self.asked = False
-        self.in_body = False
-        """Whether a step runs on the run's own thread, where only an exception can end it."""
+        self.dropped: frozenset[str] = frozenset()
+        """Assets of which nothing is wanted any more, while the rest of the run is."""
+        self.in_body: tuple[str, ...] = ()
+        """The assets of the step that runs on the run's own thread, where only an exception can end it."""
         self._wake: Callable[[], None] = lambda: None
 
     def ask(self) -> None:
         """Have the run end: nothing new starts, what can be stopped is stopped. Returns at once."""
         self.asked = True
         self._wake()
+
+    def drop(self, assets: Iterable[str]) -> bool:
+        """Have the steps of these assets end, with what waits for them, and all others go on. Returns at once.
+
+        True where one of them runs on the run's own thread: it takes an `interrupt` to end that.
+        """
+        self.dropped |= frozenset(assets)
+        self._wake()
+        return not self.dropped.isdisjoint(self.in_body)
 
     def when_asked(self, wake: Callable[[], None]) -> None:
         """Have `wake` called with each request; it must be safe in a signal handler."""

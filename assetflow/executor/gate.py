@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from assetflow.catalog.claims import Claims, Key, asset_key, place_key, step_key
@@ -113,6 +113,13 @@ class Gate:
         pool = self._slots.pop(number, None)
         if pool is not None and self._claims is not None:
             self._claims.drop_slot(pool)
+
+    def keep_slot(self, number: int) -> Callable[[], None]:
+        """Have the slot of a task stay taken when it leaves; what is returned gives it back."""
+        pool, claims = self._slots.pop(number, None), self._claims
+        if pool is None or claims is None:
+            return lambda: None
+        return lambda: claims.drop_slot(pool)
 
     def leave(self, number: int) -> None:
         """A task has ended; its claims are given back when its record is on disk."""

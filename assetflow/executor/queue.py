@@ -57,6 +57,10 @@ class Queue:
         """Where a task stands."""
         return self._status[number]
 
+    def is_open(self, number: int) -> bool:
+        """Whether a task has not ended."""
+        return self._status[number] in _ALLOWED
+
     def next(self) -> Task | None:
         """The next task to run, now `running`; None when none is ready."""
         while self._ready:

@@ -55,6 +55,8 @@ class Run:
         results = self.ledger.results.values()
         if status is RunStatus.SUCCEEDED and any(result.status is StepStatus.FAILED for result in results):
             status = RunStatus.FAILED
+        if status is RunStatus.SUCCEEDED and any(result.status is StepStatus.CANCELED for result in results):
+            status = RunStatus.CANCELED  # of some steps nothing was wanted any more
         return self._close(status, error)
 
     def _waves(self) -> None:

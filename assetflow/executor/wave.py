@@ -14,9 +14,9 @@ from queue import Empty
 from types import MappingProxyType
 
 from assetflow.define.values import Unchanged
-from assetflow.errors import AssetflowError, PartitionError
+from assetflow.errors import AssetflowError
 from assetflow.executor.backends.lanes import Lanes
-from assetflow.executor.call import Failure, Made, Outcome
+from assetflow.executor.call import Call, Failure, Made, Outcome
 from assetflow.executor.calls import Decision, Produced, State
 from assetflow.executor.failure import describe_failure
 from assetflow.executor.fan_out import BAD
@@ -25,10 +25,10 @@ from assetflow.executor.ledger import Ledger
 from assetflow.executor.options import RunOptions
 from assetflow.executor.parts import divided
 from assetflow.executor.queue import Queue
+from assetflow.executor.refusals import nothing_published, refused_partitions
 from assetflow.executor.tasks import Place, Task
 from assetflow.model.event import Event, StepStarted
 from assetflow.model.keys import show
-from assetflow.model.listed_partitions import DynamicPartitions
 from assetflow.model.record import StepStatus
 
 _LOOK = 0.2
@@ -70,14 +70,15 @@ class Wave:
         self._attempts: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
         self._retries: list[tuple[float, int]] = []
-        self._running: set[int] = set()
+        self._running: dict[int, Call] = {}
+        self._dropped: frozenset[str] = frozenset()
         self.cancel_request = options.cancel
         self._is_stopping = False
 
     @property
     def is_busy(self) -> bool:
         """Whether calls have not come back: only after a cancel, from threads that cannot be stopped."""
-        return bool(self._running)
+        return bool(self._running) or self._lanes.has_dropped
 
     def run(self) -> None:
         """Run every task to its end."""
@@ -85,6 +86,7 @@ class Wave:
             self.ledger.committer.check()
             if self.cancel_request.asked or self.ledger.setting.is_canceled():
                 raise KeyboardInterrupt
+            self._drop_unwanted()
             self._release_retries()
             is_waiting = self.gate.tick()
             while len(self._running) < self.workers and (task := self.queue.next()) is not None:
@@ -92,8 +94,8 @@ class Wave:
             if not self.queue.open:
                 break
             outcome = self._next_outcome(SOON if is_waiting else _LOOK)
-            if outcome is not None:
-                self._running.discard(outcome.call.task)
+            if outcome is not None and not self._lanes.is_late(outcome):
+                del self._running[outcome.call.task]
                 self._ended(self.tasks[outcome.call.task], outcome)
 
     def _next_outcome(self, timeout: float) -> Outcome | None:
@@ -161,8 +163,8 @@ class Wave:
             for place in wanted
         )  # fmt: skip
         self.ledger.record(started)
-        self._running.add(task.number)
         call = self.state.call(task, wanted, run_id=self.ledger.run_id, attempt=attempt)
+        self._running[task.number] = call
         self._lanes.submit(call)
 
     def _first_part(self, task: Task) -> Task:
@@ -214,7 +216,8 @@ class Wave:
                 self._failed(task, outcome)
 
     def _materialized(self, task: Task, outcome: Outcome) -> None:
-        refused = self._refused_partitions(task, outcome) or self._nothing_published(task, outcome)
+        refused = refused_partitions(task, outcome, self.ledger, self.specs[task.asset].max_partitions)
+        refused = refused or nothing_published(outcome, self.state)
         if refused is not None:
             self._fail(task, refused, outcome)
             return
@@ -317,37 +320,6 @@ class Wave:
             **more,
         )
 
-    # --- refusals --------------------------------------------------------------------------------------------
-
-    def _refused_partitions(self, task: Task, outcome: Outcome) -> Failure | None:
-        """Why the dynamic keys that a step wants cannot be: too many, or no keys at all."""
-        limit = self.specs[task.asset].max_partitions or self.ledger.setting.max_partitions
-        for name, (_replaces, keys) in sorted(outcome.partitions.items()):
-            new = len(set(keys) - set(self.ledger.dynamic.get(name, ())))
-            before = self.ledger.added[(task.asset, name)]
-            total = before + new
-            if new and total > limit:
-                earlier = f", after {before:,} in the same run" if before else ""
-                error = PartitionError(
-                    f"`{show(*task.places[0])}` adds {new:,} partitions to `{name}`{earlier}, "
-                    f"and {limit:,} is the limit ({total:,} > {limit:,})",
-                    hint="raise max_partitions of the asset or of [tool.assetflow] if this is what you want",
-                )
-                return describe_failure(error)
-            try:
-                DynamicPartitions(name, keys)
-            except AssetflowError as error:
-                return describe_failure(error)
-        return None
-
-    def _nothing_published(self, task: Task, outcome: Outcome) -> Failure | None:
-        """A step can only stay unchanged where something is published."""
-        for place, made in outcome.made.items():
-            if isinstance(made, Unchanged) and self.state.published(*place) is None:
-                message = f"`{show(*place)}` returned Unchanged, but nothing is published for it yet"
-                return Failure(type="FormatError", message=message, traceback="")
-        return None
-
     # --- cancel ----------------------------------------------------------------------------------------------
 
     def cancel_pending(self) -> None:
@@ -360,6 +332,19 @@ class Wave:
         if events:
             self.ledger.record(tuple(events))
 
+    def _drop_unwanted(self) -> None:
+        """End the steps of assets that nobody wants any more, and what waits for them; all others go on."""
+        new = self.cancel_request.dropped - self._dropped
+        if not new:
+            return
+        self._dropped |= new
+        for task in reversed(self.tasks):  # what waits for one of them first, so that it is canceled, too
+            if self.queue.is_open(task.number) and any(asset in new for asset, _ in task.places):
+                call = self._running.pop(task.number, None)
+                if call is not None:
+                    self._lanes.drop(call, self.gate.keep_slot(task.number))
+                self._canceled(task)
+
     def cancel(self) -> None:
         """Stop: nothing new starts, coroutines are canceled, threads get a moment to end by themselves."""
         self.cancel_pending()
@@ -370,9 +355,9 @@ class Wave:
                 outcome = self._masked(self._outcomes.get(timeout=max(0.01, deadline - time.monotonic())))
             except Empty:
                 break
-            if outcome is None:
+            if outcome is None or self._lanes.is_late(outcome):
                 continue
-            self._running.discard(outcome.call.task)
+            del self._running[outcome.call.task]
             task = self.tasks[outcome.call.task]
             if outcome.status is StepStatus.FAILED and outcome.failure is not None:
                 self._fail(task, outcome.failure, outcome)

@@ -46,27 +46,35 @@ class RunningQueries:
     """The connections that run queries now, so that they share the machine and can be interrupted."""
 
     interrupted: bool = False
-    _connections: list[Any] = field(default_factory=list)
+    _connections: list[tuple[int, Any]] = field(default_factory=list)
     _lock: Any = field(default_factory=threading.Lock)
 
     @contextlib.contextmanager
     def running(self, connection: Any) -> Iterator[int]:
         """Count a connection in while its query runs; how many there are with it."""
+        entry = threading.get_ident(), connection
         with self._lock:
-            self._connections.append(connection)
+            self._connections.append(entry)
             count = len(self._connections)
         try:
             yield count
         finally:
             with self._lock:
-                self._connections.remove(connection)
+                self._connections.remove(entry)
 
     def interrupt(self) -> None:
         """End what runs; each query fails with an error that says so."""
         with self._lock:
             self.interrupted = True
-            for connection in self._connections:
+            for _, connection in self._connections:
                 connection.interrupt()
+
+    def interrupt_thread(self, ident: int) -> None:
+        """End what one thread runs."""
+        with self._lock:
+            for thread, connection in self._connections:
+                if thread == ident:
+                    connection.interrupt()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

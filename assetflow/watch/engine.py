@@ -23,6 +23,7 @@ from assetflow.watch.debounce import EMPTY, Gathering, Window
 from assetflow.watch.job import Job, Stage
 from assetflow.watch.messages import (
     Broken,
+    Drop,
     Echoed,
     Ended,
     FromWorker,
@@ -295,20 +296,30 @@ class Engine:
         self._compare()
 
     def _compare(self) -> None:
-        """Cancel the run that goes on, if the plan that waits does not want what it still makes."""
+        """Cancel of the run that goes on what the plan that waits does not want.
+
+        Where nothing else is under way that is all of it: what has not begun is in the plan that waits, too.
+        """
         current, waiting = self._current, self._next
         if current is None or waiting is None or current.stage is not Stage.RUNNING:
             return
         if waiting.stage is not Stage.HELD or waiting.planned is None:
             return
-        pointless = current.pointless(waiting.planned)
-        if not pointless:
+        pointless, rest = current.divided(waiting.planned)
+        new = tuple(asset for asset in pointless if asset not in current.dropped)
+        if not new:
             self._out.append(GoingOn(number=current.number))
+            return
+        if not current.is_at(rest):
+            rest = ()
+        if rest:
+            current.dropped.update(new)
+            current.hand.say(Drop(assets=new))
         else:
             current.stage = Stage.STOPPING
             current.kill_at = time.monotonic() + PATIENCE
             current.hand.say(Stop())
-            self._out.append(Canceling(number=current.number, assets=pointless))
+        self._out.append(Canceling(number=current.number, assets=new, rest=rest))
 
     def _finish(self, job: Job, *, result: RunResult | None = None, error: AssetflowError | None = None) -> None:
         self._out.append(TickEnded(tick=job.tick(time.monotonic(), result=result, error=error)))

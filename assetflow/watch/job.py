@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Container
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -38,6 +39,7 @@ class Job:
     planned: Planned | None = None
     remaining: dict[str, int] = field(default_factory=dict)
     running: set[tuple[str, Partition]] = field(default_factory=set)
+    dropped: set[str] = field(default_factory=set)
     differences: list[Difference] = field(default_factory=list)
     kill_at: float | None = None
 
@@ -65,11 +67,16 @@ class Job:
         if difference is not None:
             self.differences.append(difference)
 
-    def pointless(self, newer: Planned) -> tuple[str, ...]:
-        """The assets of which this run still makes something that a newer plan does not want as it is made here."""
+    def divided(self, newer: Planned) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The assets that are left to make: those a newer plan does not want as this run makes them, and the others."""
         assert self.planned is not None
-        worth = self.planned.worth
-        return tuple(sorted(asset for asset in self.remaining if worth.get(asset) != newer.worth.get(asset)))
+        before, after = self.planned.worth, newer.worth
+        pointless = sorted(asset for asset in self.remaining if before.get(asset) != after.get(asset))
+        return tuple(pointless), tuple(sorted(self.remaining.keys() - pointless))
+
+    def is_at(self, assets: Container[str]) -> bool:
+        """Whether a step of one of these assets runs."""
+        return any(asset in assets for asset, _ in self.running)
 
     def tick(self, now: float, *, result: RunResult | None = None, error: AssetflowError | None = None) -> Tick:
         """What the tick came to."""

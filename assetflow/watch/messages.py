@@ -50,6 +50,13 @@ class Go:
     """Plan again from what is recorded by now, and run."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Cancel the steps of these assets, of which nothing is wanted any more, and go on with the others."""
+
+    assets: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Cancel what goes on, record it, and end."""

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, Listener
 from typing import IO, Protocol
 
 from assetflow.errors import InternalError
-from assetflow.watch.messages import FromWorker, Go, Gone, Imported, Order, Prepare, Stop
+from assetflow.watch.messages import Drop, FromWorker, Go, Gone, Imported, Order, Prepare, Stop
 from assetflow.watch.wire import receive, send
 
 Tell = Callable[[int, FromWorker], None]
@@ -55,7 +55,7 @@ class Hand:
         self._status: int | None = None
         self._exited = threading.Event()
 
-    def say(self, message: Order | Prepare | Go | Stop) -> bool:
+    def say(self, message: Order | Prepare | Go | Drop | Stop) -> bool:
         """Send something; False when the worker is gone."""
         try:
             self._connection.send(message)

@@ -63,10 +63,14 @@ class Remarked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canceling:
-    """The run of a tick is canceled, because what it still makes of these assets is not wanted any more."""
+    """What the run of a tick still makes of these assets is canceled, because it is not wanted any more.
+
+    `rest` are the assets with which the run goes on.
+    """
 
     number: int
     assets: tuple[str, ...]
+    rest: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from typing import Any
 from assetflow.catalog.catalog import Catalog
 from assetflow.define.settings import load_settings
 from assetflow.errors import AssetflowError, DefinitionError, InternalError, ProjectNotFoundError
+from assetflow.executor.cancel import Cancel
 from assetflow.model.event import Event, StepFinished
 from assetflow.model.version import fingerprint
 from assetflow.planner.dependencies import dependencies_text
@@ -29,6 +30,7 @@ from assetflow.project.stamp_request import until_ns
 from assetflow.watch.difference import difference
 from assetflow.watch.messages import (
     Broken,
+    Drop,
     Echoed,
     Ended,
     FromWorker,
@@ -72,6 +74,7 @@ class Worker:
         self._lock = threading.Lock()
         self._go = threading.Event()
         self._stopped = False
+        self._cancel = Cancel()
         self._catalog: Catalog | None = None
         self._known = frozenset(sys.modules)
 
@@ -124,6 +127,10 @@ class Worker:
                 message = Stop()
             if isinstance(message, Go):
                 self._go.set()
+                continue
+            if isinstance(message, Drop):
+                if self._cancel.drop(message.assets):
+                    interrupt_main()
                 continue
             self._stopped = True
             self._go.set()
@@ -211,6 +218,7 @@ class Worker:
             workers=order.workers,
             fail_fast=order.fail_fast,
             on_event=[hear],
+            cancel=self._cancel,
             echo=lambda line: self.say(Echoed(line=line)),
             notify=lambda text: self.say(Noted(text=text)),
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import assetflow as af
-from assetflow.model.event import StepStarted
+from assetflow.model.event import StepFinished, StepStarted
 from assetflow.project.request import Ask
 from assetflow.project.tick import Tick
 from assetflow.watch.engine import Engine
@@ -71,6 +71,12 @@ def started(asset: str) -> Callable[[Report], bool]:
     )
 
 
+def finished(status: str) -> Callable[[Report], bool]:
+    return lambda report: (
+        isinstance(report, Happened) and isinstance(report.event, StepFinished) and report.event.status == status
+    )
+
+
 def tick_of(found: Iterator[Report], wanted: Callable[[Tick], bool]) -> Tick:
     report = first(found, lambda report: isinstance(report, TickEnded) and wanted(report.tick))
     assert isinstance(report, TickEnded)
@@ -104,12 +110,125 @@ def test_a_run_is_canceled_when_what_it_makes_is_not_wanted_and_finished_steps_c
         )
         save(project / "assets/slow.py", changed)
         report = first(found, lambda report: isinstance(report, Canceling))
-        assert report == Canceling(number=report.number, assets=("after", "slow"))
+        assert report == Canceling(number=report.number, assets=("after", "slow"), rest=())
         canceled = tick_of(found, lambda tick: True)
         assert canceled.error is not None or ran(canceled)["slow"] == "canceled"
         tick = tick_of(found, made("slow"))
         assert ran(tick) == {"slow": "materialized", "after": "materialized"}, "`before` was finished"
     assert af.Project.load(project).load("after") == "new"
+
+
+PAIR = {
+    "assets/wanted.py": """
+import assetflow as af
+from pathlib import Path
+
+
+@af.asset
+def wanted() -> str:
+    with Path("began").open("a") as file:
+        file.write("once")
+    with open("gate") as gate:
+        return gate.read()
+
+
+@af.asset
+def after_wanted(wanted: str) -> str:
+    return wanted
+""",
+    "assets/unwanted.py": """
+import assetflow as af
+import asyncio, os, subprocess, time
+from pathlib import Path
+
+
+@af.asset
+OPTIONS
+def unwanted() -> int:
+    Path("process.new").write_text(str(os.getpid()))
+    os.rename("process.new", "process")
+    BODY
+    Path("survived").write_text("its end was reached")
+    return 1
+
+
+@af.asset
+def after_unwanted(unwanted: int) -> int:
+    return unwanted + 1
+
+
+@af.asset
+def after_both(unwanted: int, wanted: str) -> str:
+    return f"{unwanted} {wanted}"
+""",
+}
+UNWANTED = {
+    "thread": ("", "for _ in range(6000):\n        time.sleep(0.01)"),
+    "blocked": ("", "os.mkfifo('never')\n    open('never').read()"),
+    "coroutine": ("async ", "await asyncio.sleep(600)"),
+    "process": ('compute="process"', "time.sleep(600)"),
+}
+
+
+@pytest.mark.parametrize("kind", UNWANTED)
+def test_only_what_is_not_wanted_any_more_is_canceled_and_what_waits_for_it(kind: str, tmp_path: Path) -> None:
+    options, body = UNWANTED[kind]
+    old = PAIR["assets/unwanted.py"].replace("BODY", body)
+    if options.startswith("async"):
+        old = old.replace("OPTIONS\ndef", "async def")
+    old = old.replace("@af.asset\nOPTIONS", f"@af.asset({options})" if "=" in options else "@af.asset")
+    project = write(tmp_path, {**PAIR, "assets/unwanted.py": old})
+    os.mkfifo(project / "gate")
+    with reports(project) as found:
+        begun = {"wanted", "unwanted"}
+        while begun:
+            report = first(found, lambda each: isinstance(each, Happened) and isinstance(each.event, StepStarted))
+            assert isinstance(report, Happened)
+            begun.discard(report.event.asset)
+        while not (project / "process").exists():
+            select.select([], [], [], 0.01)
+        save(project / "assets/unwanted.py", old.replace(body, "pass").replace("return 1", "return 2"))
+        report = first(found, lambda each: isinstance(each, Canceling))
+        unwanted = ("after_both", "after_unwanted", "unwanted")
+        assert report == Canceling(number=report.number, assets=unwanted, rest=("after_wanted", "wanted"))
+        canceled = {first(found, finished("canceled")).event.asset for _ in unwanted}  # type: ignore[union-attr]
+        assert canceled == set(unwanted), "at once, while the other goes on"
+        if kind == "process":
+            assert ended([int((project / "process").read_text())])
+        assert not (project / "survived").exists()
+        (project / "gate").write_text("opened")
+        kept = tick_of(found, lambda tick: True)
+        assert ran(kept) == {
+            "wanted": "materialized", "after_wanted": "materialized",
+            "unwanted": "canceled", "after_unwanted": "canceled", "after_both": "canceled",
+        }  # fmt: skip
+        assert kept.result is not None
+        assert str(kept.result.status) == "canceled"
+        follows = tick_of(found, made("unwanted"))
+        assert ran(follows) == dict.fromkeys(("unwanted", "after_unwanted", "after_both"), "materialized")
+    assert (project / "began").read_text() == "once"
+    assert af.Project.load(project).load("after_both") == "2 opened"
+    assert af.Project.load(project).plan().is_empty
+
+
+def test_a_second_change_cancels_what_it_makes_pointless_of_the_rest(tmp_path: Path) -> None:
+    old = PAIR["assets/unwanted.py"].replace("OPTIONS\n", "").replace("BODY", "open('never').read()")
+    project = write(tmp_path, {**PAIR, "assets/unwanted.py": old})
+    os.mkfifo(project / "gate")
+    os.mkfifo(project / "never")
+    with reports(project, "after_wanted", "unwanted") as found:
+        first(found, started("wanted"))
+        while not (project / "process").exists():
+            select.select([], [], [], 0.01)
+        save(project / "assets/unwanted.py", old.replace("open('never').read()", "pass"))
+        report = first(found, lambda each: isinstance(each, Canceling))
+        assert report == Canceling(number=report.number, assets=("unwanted",), rest=("after_wanted", "wanted"))
+        changed = PAIR["assets/wanted.py"].replace("return gate.read()", "return gate.name")
+        save(project / "assets/wanted.py", changed.replace('open("gate")', 'open("began")'))
+        report = first(found, lambda each: isinstance(each, Canceling))
+        assert report == Canceling(number=report.number, assets=("after_wanted", "wanted"), rest=())
+        tick = tick_of(found, made("after_wanted"))
+        assert ran(tick) == dict.fromkeys(("unwanted", "wanted", "after_wanted"), "materialized")
 
 
 def test_a_broken_file_during_a_run_is_told_and_the_run_goes_on(tmp_path: Path) -> None:

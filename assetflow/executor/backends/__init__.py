@@ -18,6 +18,10 @@ class Backend(Protocol):
         """Stop what can be stopped; the outcomes come all the same."""
         ...
 
+    def drop(self, call: Call) -> None:
+        """Stop one call, where that can be, and never mind the others; its outcome may come or not."""
+        ...
+
     def close(self, *, wait: bool = True) -> None:
         """Let go of threads and processes; with `wait` after what they are doing."""
         ...

@@ -19,7 +19,7 @@ class CoroutineBackend:
     def __init__(self, worker: Worker, *, deliver: Callable[[Outcome], None]) -> None:
         self._worker = worker
         self._deliver = deliver
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[int, asyncio.Task[None]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="assetflow-async", daemon=True)
         self._thread.start()
@@ -30,7 +30,11 @@ class CoroutineBackend:
 
     def cancel(self) -> None:
         """Cancel the coroutines that run."""
-        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tuple(self._running)])
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tuple(self._running.values())])
+
+    def drop(self, call: Call) -> None:
+        """Cancel one coroutine."""
+        self._loop.call_soon_threadsafe(self._cancel_one, call)
 
     def close(self, *, wait: bool = True) -> None:
         """End the event loop; with `wait` after what runs in it, otherwise what runs is canceled."""
@@ -39,8 +43,13 @@ class CoroutineBackend:
 
     def _start(self, call: Call) -> None:
         task = self._loop.create_task(self._run(call))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[id(call)] = task  # a task keeps its call, so that the id stays its own
+        task.add_done_callback(lambda _task: self._running.pop(id(call), None))
+
+    def _cancel_one(self, call: Call) -> None:
+        task = self._running.get(id(call))
+        if task is not None:
+            task.cancel()
 
     async def _run(self, call: Call) -> None:
         self._deliver(await self._worker.run_async(call))
@@ -49,7 +58,7 @@ class CoroutineBackend:
         if not self._running:
             self._loop.stop()
             return
-        for task in tuple(self._running):
+        for task in tuple(self._running.values()):
             if not wait:
                 task.cancel()
             task.add_done_callback(lambda _task: None if self._running else self._loop.stop())

@@ -27,11 +27,11 @@ class InlineBackend:
         if self._worker.definitions.computations[call.computation].is_async and _in_event_loop():
             outcome = self._beside(call)
         else:
-            self._cancel.in_body = True
+            self._cancel.in_body = call.assets
             try:
                 outcome = contextvars.Context().run(self._worker.run, call)
             finally:
-                self._cancel.in_body = False
+                self._cancel.in_body = ()
         interrupted = outcome.failure is not None and outcome.failure.type == "KeyboardInterrupt" and _on_main_thread()
         self._deliver(replace(outcome, status=StepStatus.CANCELED) if interrupted else outcome)
         if interrupted:
@@ -39,6 +39,9 @@ class InlineBackend:
 
     def cancel(self) -> None:
         """Nothing runs beside the caller, so there is nothing to cancel."""
+
+    def drop(self, call: Call) -> None:
+        """Nothing: whoever asks for it comes after the call."""
 
     def close(self, *, wait: bool = True) -> None:
         """Nothing is held."""

@@ -72,6 +72,7 @@ class Lanes:
         self._computations: Mapping[str, Computation] = worker.definitions.computations
         self._open: dict[Lane, Backend] = {}
         self._unlimited: set[str] = set()
+        self._dropped: dict[int, tuple[Call, Callable[[], None] | None]] = {}
 
     def submit(self, call: Call) -> None:
         """Start a call where it belongs."""
@@ -84,6 +85,27 @@ class Lanes:
         """Stop what can be stopped."""
         for backend in tuple(self._open.values()):
             backend.cancel()
+
+    def drop(self, call: Call, ended: Callable[[], None]) -> None:
+        """Stop one call, where that can be; `ended` is called when its outcome comes and is thrown away."""
+        self._dropped[id(call)] = call, ended
+        self._backend(lane_of(self._computations[call.computation], self._executor)).drop(call)
+
+    def is_late(self, outcome: Outcome) -> bool:
+        """Whether an outcome is that of a call that was dropped; whoever asks has taken notice of its end."""
+        found = self._dropped.get(id(outcome.call))
+        if found is None:
+            return False
+        call, ended = found
+        if ended is not None:
+            self._dropped[id(call)] = call, None
+            ended()
+        return True
+
+    @property
+    def has_dropped(self) -> bool:
+        """Whether calls that were dropped have not come back."""
+        return any(ended is not None for _, ended in self._dropped.values())
 
     def close(self, *, wait: bool = True) -> None:
         """Let go of everything; closing twice is fine."""

@@ -79,6 +79,15 @@ class ProcessBackend:
             job.canceled = True
             process.kill()
 
+    def drop(self, call: Call) -> None:
+        """Kill the process that has this call."""
+        with self._lock:
+            found = next(((process, job) for process, job in self._jobs.items() if job.call is call), None)
+        if found is not None:
+            process, job = found
+            job.canceled = True
+            process.kill()
+
     def close(self, *, wait: bool = True) -> None:
         """Close the resources in the processes and give these back; with `wait` after what they are doing."""
         if not wait:

@@ -11,8 +11,11 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from assetflow.executor.backends.stopping import Stopper
 from assetflow.executor.body import Worker
 from assetflow.executor.call import Call, Outcome
+from assetflow.executor.cancel import Dropped
+from assetflow.model.record import StepStatus
 
 
 class ThreadBackend:
@@ -24,8 +27,10 @@ class ThreadBackend:
         self._jobs: SimpleQueue[Call | None] = SimpleQueue()
         self._limit = workers
         self._threads: list[threading.Thread] = []
+        self._calls: dict[threading.Thread, Call] = {}
         self._idle = 0
         self._lock = threading.Lock()
+        self._stopper = Stopper(str(worker.project), self._lock, lambda thread: thread in self._calls)
 
     def submit(self, call: Call) -> None:
         """Start a call; its outcome is delivered later."""
@@ -43,8 +48,22 @@ class ThreadBackend:
         """Interrupt the queries that run; threads with Python in them cannot be stopped."""
         self._worker.queries.interrupt()
 
+    def drop(self, call: Call) -> None:
+        """Interrupt the query of a call, and end its Python as soon as that executes code of the project.
+
+        What it waits for (a sleep, a file, another process) is not cut short, so another thread takes its place.
+        """
+        with self._lock:
+            thread = next((thread for thread, own in self._calls.items() if own is call), None)
+            if thread is None or thread.ident is None:
+                return
+            self._threads.remove(thread)
+            ident = thread.ident
+        self._stopper.stop(thread, lambda: self._worker.queries.interrupt_thread(ident))
+
     def close(self, *, wait: bool = True) -> None:
         """End the threads; with `wait` after what they are doing, otherwise those that are busy are left behind."""
+        self._stopper.close()
         for _ in self._threads:
             self._jobs.put(None)
         if wait:
@@ -53,8 +72,21 @@ class ThreadBackend:
         self._threads.clear()
 
     def _serve(self) -> None:
-        while (call := self._jobs.get()) is not None:
-            outcome = contextvars.Context().run(self._worker.run, call)
+        thread, call = threading.current_thread(), None
+        try:
+            while (call := self._jobs.get()) is not None:
+                with self._lock:
+                    self._calls[thread] = call
+                outcome = contextvars.Context().run(self._worker.run, call)
+                with self._lock:
+                    del self._calls[thread]
+                    is_wanted = thread in self._threads
+                    self._idle += is_wanted
+                self._deliver(outcome)
+                if not is_wanted:
+                    return
+        except Dropped:  # when the call was just beginning or over
             with self._lock:
-                self._idle += 1
-            self._deliver(outcome)
+                self._calls.pop(thread, None)
+            if call is not None:
+                self._deliver(Outcome(call=call, status=StepStatus.CANCELED, seconds=0.0, started_at=""))
