@@ -44,19 +44,19 @@ class Stopper:
             self._changed.notify()
 
     def close(self) -> None:
-        """Leave those alone that go on; what waits for a sleep, a file or another process cannot be ended."""
+        """Take no more; returns at once, also while threads go on that are to end."""
         with self._changed:
             self._closed = True
             self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
 
     def _serve(self) -> None:
         pause = _FIRST
         with self._changed:
-            while not self._closed:
+            while True:
                 before = len(self._left)
                 self._left = {thread: nudge for thread, nudge in self._left.items() if not self._ended(thread, nudge)}
+                if self._closed and not self._left:
+                    return
                 pause = min(_LAST, pause * 1.5) if len(self._left) == before else _FIRST
                 self._changed.wait(pause if self._left else None)
 

@@ -28,6 +28,7 @@ class ThreadBackend:
         self._limit = workers
         self._threads: list[threading.Thread] = []
         self._calls: dict[threading.Thread, Call] = {}
+        self._never: list[Call] = []
         self._idle = 0
         self._lock = threading.Lock()
         self._stopper = Stopper(str(worker.project), self._lock, lambda thread: thread in self._calls)
@@ -56,6 +57,7 @@ class ThreadBackend:
         with self._lock:
             thread = next((thread for thread, own in self._calls.items() if own is call), None)
             if thread is None or thread.ident is None:
+                self._never.append(call)  # not begun yet, or over
                 return
             self._threads.remove(thread)
             ident = thread.ident
@@ -76,7 +78,14 @@ class ThreadBackend:
         try:
             while (call := self._jobs.get()) is not None:
                 with self._lock:
-                    self._calls[thread] = call
+                    is_wanted = not any(call is never for never in self._never)
+                    if is_wanted:
+                        self._calls[thread] = call
+                    else:
+                        self._idle += 1
+                if not is_wanted:
+                    self._deliver(_canceled(call))
+                    continue
                 outcome = contextvars.Context().run(self._worker.run, call)
                 with self._lock:
                     del self._calls[thread]
@@ -89,4 +98,8 @@ class ThreadBackend:
             with self._lock:
                 self._calls.pop(thread, None)
             if call is not None:
-                self._deliver(Outcome(call=call, status=StepStatus.CANCELED, seconds=0.0, started_at=""))
+                self._deliver(_canceled(call))
+
+
+def _canceled(call: Call) -> Outcome:
+    return Outcome(call=call, status=StepStatus.CANCELED, seconds=0.0, started_at="")
