@@ -317,8 +317,8 @@ def test_history_tells_why_each_version_was_made_and_by_which_code(tmp_path: Pat
 
 
 def test_code_that_changed_without_being_a_cause_is_told() -> None:
-    row = HistoryRow._make(
-        [*(["x"] * 14), {}, {}, 0.1, "2026-01-31T00:00:00Z", (), [{"kind": "forced"}], ("a.py:f", "+a.py:g")]
+    row = HistoryRow(
+        *[*(["x"] * 14), {}, {}, 0.1, "2026-01-31T00:00:00Z", (), [{"kind": "forced"}], ("a.py:f", "+a.py:g")]
     )
     assert why_words(row) == "forced; code changed: `a.py:f`, `+a.py:g`"
     assert why_words(row._replace(causes=[{"kind": "from_the_future", "x": 1}], code_changed=None)) == "from the future"

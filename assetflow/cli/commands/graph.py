@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from assetflow.cli.columns import cut
 from assetflow.cli.options import Command, environment_option
 from assetflow.cli.screen import VERDICT_STYLES, Screen
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.writing import write_text
 from assetflow.graph.render import GraphFormat, render
+from assetflow.project.graph_facts import graph_facts
 
 _VERDICT = re.compile(r"(?<=  )(fresh|stale|missing|overdue)\b")
 
@@ -26,14 +28,19 @@ _VERDICT = re.compile(r"(?<=  )(fresh|stale|missing|overdue)\b")
 def command(
     session: Session, selection: tuple[str, ...], to: str | None, output: str | None, environment: str | None
 ) -> None:
-    """Draw the selected assets, all without a selection, with their verdicts."""
+    """Draw the selected assets, all without a selection, with their verdicts.
+
+    `-o graph.html` writes one page that needs nothing else: a list to search and to filter by verdict, the drawing to
+    zoom, and of an asset that is clicked its lineage, its newest value and the facts attached to it.
+    """
     form = GraphFormat(to) if to else _form(output, as_json=session.json)
     with session.project(session.settings(environment=environment)) as project:
         listings = project.assets(selection or None)
         verdicts = {
             each.asset: "overdue" if each.overdue else each.verdict for each in listings if each.kind != "source"
         }
-        drawn = render(project.graph, [each.asset for each in listings], to=form, verdicts=verdicts)
+        facts = graph_facts(project, listings) if form is GraphFormat.HTML else None
+        drawn = render(project.graph, [each.asset for each in listings], to=form, verdicts=verdicts, facts=facts)
     if output is not None:
         write_text(session.cwd / output, drawn)
         session.screen.talk(f"wrote {output}")
@@ -51,4 +58,6 @@ def _form(output: str | None, *, as_json: bool) -> GraphFormat:
 
 
 def _painted(screen: Screen, drawn: str) -> str:
+    if screen.width is not None:  # a line for each asset, also in a narrow terminal
+        drawn = "\n".join(cut(line, screen.width) for line in drawn.splitlines())
     return _VERDICT.sub(lambda found: screen.style(found[0], VERDICT_STYLES[found[0]]), drawn)

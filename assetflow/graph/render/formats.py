@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import assert_never
 
@@ -32,8 +32,12 @@ def render(
     *,
     to: GraphFormat,
     verdicts: Mapping[str, str] | None = None,
+    facts: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> str:
-    """The assets `keys` of a graph, and the dependencies between them, in the form `to`."""
+    """The assets `keys` of a graph, and the dependencies between them, in the form `to`.
+
+    `facts`, names and texts by key, are for the page, which shows them for an asset that is clicked.
+    """
     match to:
         case GraphFormat.TEXT:
             return render_tree(graph, keys, verdicts=verdicts)
@@ -46,6 +50,6 @@ def render(
         case GraphFormat.SVG:
             return render_svg(graph, keys, verdicts=verdicts)
         case GraphFormat.HTML:
-            return render_html(graph, keys, verdicts=verdicts)
+            return render_html(graph, keys, verdicts=verdicts, facts=facts)
         case _:
             assert_never(to)

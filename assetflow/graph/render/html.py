@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 from assetflow.graph.graph import AssetGraph
@@ -22,9 +22,13 @@ def render_html(
     keys: Collection[str],
     *,
     verdicts: Mapping[str, str] | None = None,
+    facts: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     title: str = "Assets",
 ) -> str:
-    """A standalone page around the SVG picture; it loads nothing from the network or the disk."""
+    """A standalone page around the SVG picture; it loads nothing from the network or the disk.
+
+    `facts` are names and texts by key, shown for an asset that is clicked.
+    """
     picture = drawing(graph, keys, verdicts)
     count = len(picture.assets)
     number = "1 asset" if count == 1 else f"{count} assets"
@@ -45,12 +49,14 @@ def render_html(
 <input id="search" type="search" placeholder="Search keys ( / )" aria-label="Search keys" autocomplete="off">
 <span id="hits" role="status"></span>
 <span class="legend">{_legend(picture)}</span>
+<button id="toggle" type="button" aria-pressed="true" title="Show or hide the list of assets">List</button>
 <button id="fit" type="button" title="Show everything (0)">Fit</button>
 </header>
 <main>
+<nav id="list" aria-label="Assets"></nav>
 {svg_text(picture)}</main>
 <aside id="detail" hidden></aside>
-<script id="data" type="application/json">{_data(picture)}</script>
+<script id="data" type="application/json">{_data(graph, picture, facts or {})}</script>
 <script>{SCRIPT}</script>
 </body>
 </html>
@@ -67,11 +73,14 @@ def _legend(picture: Drawing) -> str:
     )
 
 
-def _data(picture: Drawing) -> str:
+def _data(graph: AssetGraph, picture: Drawing, facts: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     nodes = [
-        {"key": asset.key, "kind": asset.kind, "group": asset.group, "verdict": asset.verdict}
+        {
+            "key": asset.key, "kind": asset.kind, "group": asset.group, "verdict": asset.verdict,
+            "description": graph.specs[asset.key].description, "facts": facts.get(asset.key, ()),
+        }
         for asset in picture.assets
-    ]
+    ]  # fmt: skip
     text = json.dumps({"nodes": nodes, "edges": picture.edges}, ensure_ascii=True, separators=(",", ":"))
     # a key that holds `</script>` must not end the element
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

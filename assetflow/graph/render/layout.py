@@ -14,6 +14,7 @@ from itertools import pairwise
 _ROW_GAP = 14.0
 _LAYER_GAP = 56.0
 _THREAD_HEIGHT = 6.0
+_THREAD_GAP = 2.0
 _MOST_THREADS = 20_000
 _SWEEPS = 8
 _COUNTED_EDGES = 20_000
@@ -188,7 +189,8 @@ def _rows(built: _Layers, heights: Sequence[float]) -> list[float]:
     for layer in built.layers:
         offsets = [0.0]
         for above, node in pairwise(layer):
-            offsets.append(offsets[-1] + (heights[above] + heights[node]) / 2 + _ROW_GAP)
+            gap = _THREAD_GAP if min(above, node) >= built.count else _ROW_GAP
+            offsets.append(offsets[-1] + (heights[above] + heights[node]) / 2 + gap)
         gaps.append(offsets)
         for node, offset in zip(layer, offsets, strict=False):
             middles[node] = offset - offsets[-1] / 2

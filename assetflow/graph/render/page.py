@@ -9,11 +9,15 @@ from __future__ import annotations
 from assetflow.graph.render.palette import PAINTS, PLAIN
 
 _CHIPS = "".join(
-    f".chip.{name}{{background:{color.fill};border-color:{color.line}}}"
+    f".chip.{name},#list .of-{name}::before{{background:{color.fill};border-color:{color.line}}}"
     for name, color in (*PAINTS.items(), ("plain", PLAIN))
 )
+_FAR = "".join(f".far .{name} rect{{fill:{color.line}}}" for name, color in (*PAINTS.items(), ("plain", PLAIN)))
+_DARK_FAR = "".join(
+    f".far .{name} rect{{fill:{color.dark_line}}}" for name, color in (*PAINTS.items(), ("plain", PLAIN))
+)
 _DARK_CHIPS = "".join(
-    f".chip.{name}{{background:{color.dark_fill};border-color:{color.dark_line}}}"
+    f".chip.{name},#list .of-{name}::before{{background:{color.dark_fill};border-color:{color.dark_line}}}"
     for name, color in (*PAINTS.items(), ("plain", PLAIN))
 )
 
@@ -31,27 +35,48 @@ button{font:inherit;color:inherit;padding:3px 10px;border:1px solid var(--rule);
 button{cursor:pointer}
 .chip{border-radius:999px;margin-right:6px}
 .chip[aria-pressed=false]{opacity:.35;text-decoration:line-through}
-#fit{margin-left:auto}
-main{flex:1;min-height:0;overflow:hidden}
-main svg{width:100%;height:100%;display:block;cursor:grab;touch-action:none;user-select:none}
+#toggle{margin-left:auto}
+#toggle[aria-pressed=false]{opacity:.5}
+main{flex:1;min-height:0;overflow:hidden;display:flex}
+#list{width:19em;flex:none;overflow:auto;border-right:1px solid var(--rule);padding:4px 0 12px;content-visibility:auto}
+#list[hidden]{display:none}
+#list h3{font-size:12px;margin:10px 14px 2px;color:var(--soft)}
+#list button{display:block;width:100%;border:0;border-radius:0;padding:2px 14px;text-align:left;overflow:hidden;
+  font:12px ui-monospace,monospace;text-overflow:ellipsis;white-space:nowrap}
+#list button:hover,#list button.chosen{background:color-mix(in srgb,var(--mark) 14%,transparent)}
+#list button::before{content:"";display:inline-block;width:9px;height:9px;margin-right:7px;border-radius:3px;
+  border:1px solid var(--soft)}
+main svg{flex:1;min-width:0;height:100%;display:block;cursor:grab;touch-action:none;user-select:none}
 main svg.dragging{cursor:grabbing}
 .node{cursor:pointer}
 .node:focus{outline:none}
 .node:focus-visible rect,.node.chosen rect{stroke-width:3.5}
 .node.hit rect{stroke:var(--mark);stroke-width:3.5}
 .dim{opacity:.12}
+.far text,.farther .edge{visibility:hidden}
+.far .edge{opacity:.35;stroke-width:3}
+.far .edge.lit{visibility:visible;opacity:1;stroke-width:12}
+.far .edge.dim{opacity:.08}
+.far .node rect{stroke-width:6}
+.far .node.chosen rect,.far .node.hit rect{stroke:var(--mark);stroke-width:22}
+.far .edge{marker-end:none}
 .edge.lit{stroke:var(--mark);stroke-width:2.2}
 aside{position:fixed;right:14px;bottom:14px;width:20em;max-height:60vh;overflow:auto;padding:12px 14px;
   background:var(--bg);border:1px solid var(--rule);border-radius:8px;box-shadow:0 4px 18px #0003}
 aside h2{font:600 13px ui-monospace,monospace;margin:0 0 4px;overflow-wrap:anywhere}
 aside p{margin:0 0 8px;color:var(--soft)}
+aside dl{display:grid;grid-template-columns:auto 1fr;gap:1px 10px;margin:0 0 8px;font-size:12px}
+aside dt{color:var(--soft)}
+aside dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap;max-height:9em;overflow:auto}
 aside h3{font-size:12px;margin:8px 0 2px;color:var(--soft)}
 aside button{display:block;border:0;padding:1px 0;text-align:left;font:12px ui-monospace,monospace;color:var(--mark);
   overflow-wrap:anywhere}
 """
     + _CHIPS
+    + _FAR
     + "@media(prefers-color-scheme:dark){:root{--bg:#0d1117;--fg:#e6edf3;--soft:#9aa4af;--rule:#30363d;--mark:#79b8ff}"
     + _DARK_CHIPS
+    + _DARK_FAR
     + "}\n"
 )
 
@@ -64,6 +89,7 @@ SCRIPT = r"""
   const detail = document.getElementById("detail");
   const search = document.getElementById("search");
   const hits = document.getElementById("hits");
+  const index = document.getElementById("list");
   const boxes = data.nodes.map((_, at) => document.getElementById("n" + at));
   const edges = [...svg.querySelectorAll(".edge")];
   const up = data.nodes.map(() => []), down = data.nodes.map(() => []);
@@ -77,6 +103,8 @@ SCRIPT = r"""
 
   svg.removeAttribute("viewBox");
   const draw = () => {
+    svg.classList.toggle("far", view.scale < 0.3);
+    svg.classList.toggle("farther", view.scale < 0.08);
     world.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.scale})`);
   };
   const fit = () => {
@@ -87,6 +115,28 @@ SCRIPT = r"""
       y: (room.height - (full.height - 2 * margin.y) * scale) / 2,
       scale,
     };
+    draw();
+  };
+  const begin = () => {
+    fit();
+    if (view.scale < 0.3) {  // too small to read: begin at the top left instead
+      const room = svg.getBoundingClientRect();
+      const scale = Math.min(0.7, Math.max(0.45, room.width / full.width));
+      view = { x: margin.x, y: margin.y, scale };
+      draw();
+    }
+  };
+  const frame = (places) => {
+    let left = Infinity, top = Infinity, right = -Infinity, bottom = -Infinity;
+    for (const at of places) {
+      const place = boxes[at].transform.baseVal.getItem(0).matrix;
+      const width = boxes[at].querySelector("rect").width.baseVal.value;
+      left = Math.min(left, place.e); right = Math.max(right, place.e + width);
+      top = Math.min(top, place.f); bottom = Math.max(bottom, place.f + 40);
+    }
+    const room = svg.getBoundingClientRect();
+    const scale = Math.min((room.width - 60) / (right - left), (room.height - 60) / (bottom - top), 1.2);
+    view = { x: (room.width - (left + right) * scale) / 2, y: (room.height - (top + bottom) * scale) / 2, scale };
     draw();
   };
   const zoom = (factor, x, y) => {
@@ -111,9 +161,38 @@ SCRIPT = r"""
     }
     return seen;
   };
-  const verdict = (at) => [...document.querySelectorAll(".chip")]
+  const chips = [...document.querySelectorAll(".chip")];
+  const verdict = (at) => chips
     .find((chip) => boxes[at].classList.contains(chip.dataset.verdict))?.dataset.verdict;
   const kinds = data.nodes.map((_, at) => verdict(at));
+  let rows = new Map();
+  const fill = () => {
+    const text = search.value.trim();
+    const shown = (text ? found : data.nodes.map((_, at) => at)).filter((at) => !hidden.has(kinds[at]));
+    const groups = new Map();
+    for (const at of shown) {
+      const name = data.nodes[at].group;
+      if (!groups.has(name)) groups.set(name, []);
+      groups.get(name).push(at);
+    }
+    index.replaceChildren();
+    rows = new Map();
+    for (const name of [...groups.keys()].sort()) {
+      const title = document.createElement("h3");
+      title.textContent = `${name} (${groups.get(name).length})`;
+      index.append(title);
+      for (const at of groups.get(name).sort((a, b) => (data.nodes[a].key < data.nodes[b].key ? -1 : 1))) {
+        const row = document.createElement("button");
+        row.type = "button";
+        row.className = kinds[at] ? "of-" + kinds[at] : "";
+        row.textContent = row.title = data.nodes[at].key;
+        row.addEventListener("click", () => { choose(at); center(at); });
+        rows.set(at, row);
+        index.append(row);
+      }
+    }
+    rows.get(chosen)?.classList.add("chosen");
+  };
   const show = () => {
     const above = chosen === null ? null : reach(chosen, up);
     const below = chosen === null ? null : reach(chosen, down);
@@ -142,13 +221,27 @@ SCRIPT = r"""
     }
   };
   const choose = (at) => {
+    rows.get(chosen)?.classList.remove("chosen");
     chosen = at;
+    rows.get(chosen)?.classList.add("chosen");
     detail.hidden = at === null;
     detail.replaceChildren();
     if (at !== null) {
       const node = data.nodes[at];
       line("h2", node.key);
       line("p", [node.kind, "group " + node.group, node.verdict].filter(Boolean).join(" · "));
+      if (node.description) line("p", node.description);
+      if (node.facts?.length) {
+        const facts = line("dl", "");
+        for (const [name, text] of node.facts) {
+          const term = document.createElement("dt"), value = document.createElement("dd");
+          term.textContent = name;
+          value.textContent = text;
+          facts.append(term, value);
+        }
+      }
+      const both = [...new Set([...reach(at, up), ...reach(at, down)])];
+      line("button", `Zoom to its lineage (${both.length})`).addEventListener("click", () => frame(both));
       list("Reads", up[at]);
       list("Read by", down[at]);
     }
@@ -162,6 +255,7 @@ SCRIPT = r"""
     for (const at of found) boxes[at].classList.add("hit");
     hits.textContent = text ? (found.length === 1 ? "1 match" : `${found.length} matches`) : "";
     if (found.length) center(found[0]);
+    fill();
   };
 
   boxes.forEach((box, at) => {
@@ -204,15 +298,21 @@ SCRIPT = r"""
       choose(found[next]);
     }
   });
-  for (const chip of document.querySelectorAll(".chip")) {
+  for (const chip of chips) {
     chip.addEventListener("click", () => {
       const name = chip.dataset.verdict;
       if (!hidden.delete(name)) hidden.add(name);
       chip.setAttribute("aria-pressed", String(!hidden.has(name)));
       show();
+      fill();
     });
   }
   document.getElementById("fit").addEventListener("click", fit);
+  const toggle = document.getElementById("toggle");
+  toggle.addEventListener("click", () => {
+    index.hidden = !index.hidden;
+    toggle.setAttribute("aria-pressed", String(!index.hidden));
+  });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") { search.value = ""; look(); search.blur(); choose(null); }
     if (event.target === search) return;
@@ -223,6 +323,8 @@ SCRIPT = r"""
       zoom(event.key === "+" ? 1.25 : 0.8, room.width / 2, room.height / 2);
     }
   });
-  fit();
+  if (data.nodes.length < 12) toggle.click();
+  fill();
+  begin();
 })();
 """
