@@ -24,6 +24,8 @@ _WORD = 12
 _WIDEST = 40
 _SILENCE = 30.0
 """Seconds after which a run that says nothing, because one asset has many partitions, tells where it stands."""
+_FAILURES = 10
+"""Failed partitions of one asset that get a line each, unless verbose."""
 
 
 @dataclass(slots=True)
@@ -43,7 +45,8 @@ class AssetProgress:
 class Display:
     """Hears the events of a run and shows them; lines go to stdout, to stderr where stdout holds JSON.
 
-    Partitions of one asset share a line, unless verbose; failures are always named, each with its error.
+    Partitions of one asset share a line, unless verbose. Of those that fail the first ones are named, each with its
+    error; the line of the asset counts all of them.
     """
 
     def __init__(self, session: Session, plan: Plan, *, workers: int) -> None:
@@ -126,8 +129,11 @@ class Display:
             progress.rows = (progress.rows or 0) + rows
         if event.status == StepStatus.CANCELED and not began:
             return  # it never started; the summary counts it
-        if self._each(progress) or event.status == StepStatus.FAILED:
+        failed = progress.by_status[StepStatus.FAILED] if event.status == StepStatus.FAILED else 0
+        if self._each(progress) or 0 < failed <= _FAILURES:
             self._line(self._step(event.status, event.asset, event.partition, self._details(event, rows)))
+        elif failed == _FAILURES + 1:
+            self._line(self._step(event.status, event.asset, None, "more partitions: counted at the end, named by -v"))
         if not self._each(progress):
             if progress.ended == progress.planned:
                 progress.told = True

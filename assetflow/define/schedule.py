@@ -80,14 +80,22 @@ scheduling: ContextVar[list[Scheduling] | None] = ContextVar("assetflow_scheduli
 class RunRequest:
     """What a sensor asks for: a selection brought up to date, of some partitions, with config.
 
-    `run_key` makes it happen once: another request of the same sensor with that key is left out.
+    `run_key` makes it happen once: another request of the same sensor with that key is left out. Without a selection
+    it is everything, without partitions all of them; an empty list is a UsageError, since it names nothing.
     """
 
-    selection: str | Sequence[str] = ()
-    partitions: str | Sequence[str] = ()
+    selection: str | Sequence[str] | None = None
+    partitions: str | Sequence[str] | None = None
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     run_key: str | None = None
     force: bool = False
+
+    def __post_init__(self) -> None:
+        for name, given in (("selection", self.selection), ("partitions", self.partitions)):
+            if given is not None and not isinstance(given, str) and not len(given):
+                raise UsageError(
+                    f"RunRequest: {name}= is an empty list, which names nothing", hint="leave it out for all"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,6 +147,8 @@ class Context:
             )
         if isinstance(keys, (str, bytes)):
             raise UsageError(f"`{self.asset}`: the keys for `{name}` are the single text {keys!r}", hint="use a list")
+        if not isinstance(keys, Iterable):
+            raise UsageError(f"`{self.asset}`: the keys for `{name}` are {keys!r}, not a list", hint="use a list")
         before, earlier = self._changes.get(name, (False, ()))
         listed = tuple(keys) if replace else (*earlier, *keys)
         self._changes[name] = (before or replace, tuple(dict.fromkeys(listed)))

@@ -201,6 +201,8 @@ def check_keys(keys: Iterable[str], *, what: str) -> tuple[str, ...]:
     """The keys as a tuple, each of them fit and none twice; a PartitionError otherwise."""
     if isinstance(keys, (str, bytes)):
         raise PartitionError(f"{what} got the single text {keys!r}", hint=f"give a list of keys: [{keys!r}]")
+    if not isinstance(keys, Iterable):
+        raise PartitionError(f"{what} got {keys!r}, not a list of keys", hint='give a list of keys, like ["a", "b"]')
     found: dict[str, None] = {}
     for key in keys:
         check_key(key, what=f"key of {what}")

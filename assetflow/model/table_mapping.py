@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,9 @@ from assetflow.model.partition_mapping import (
 from assetflow.model.subset import PartitionSubset
 
 KeyFunction: TypeAlias = Callable[[str], str | Iterable[str]]
+
+_PRIVATE_TOP = re.compile(r"^_assetflow_[^.]*\.")
+"""What the loader puts before the modules of a project; it tells one loading from another, so it names nothing."""
 
 
 class _ByKey(PartitionMapping):
@@ -83,6 +87,7 @@ class StaticMapping(_ByKey):
     _upstreams: Mapping[str, tuple[str, ...]] = field(compare=False, repr=False)
 
     def __init__(self, table: Mapping[str, str | Iterable[str]]) -> None:
+        _check_table(table)
         upward: dict[str, set[str]] = {}
         rows = [(up, down) for up, downs in table.items() for down in _texts(downs, f"StaticMapping, {up!r}")]
         for up, down in rows:
@@ -96,6 +101,7 @@ class StaticMapping(_ByKey):
     @classmethod
     def by_downstream(cls, table: Mapping[str, str | Iterable[str]]) -> StaticMapping:
         """The mapping from a table of downstream key to the upstream key, or keys, that it reads."""
+        _check_table(table)
         turned: dict[str, list[str]] = {}
         for down, ups in table.items():
             for up in _texts(ups, f"StaticMapping, {down!r}"):
@@ -162,7 +168,8 @@ class FunctionMapping(_ByKey):
     def _name(self) -> str:
         function = self.function
         name = getattr(function, "__qualname__", type(function).__qualname__)
-        return f"{getattr(function, '__module__', '')}.{name}".lstrip(".")
+        module = _PRIVATE_TOP.sub("", str(getattr(function, "__module__", "")))
+        return f"{module}.{name}".lstrip(".")
 
     def _reads(self, key: str) -> tuple[str, ...]:
         return _called(self, key)
@@ -183,6 +190,13 @@ def _called(mapping: FunctionMapping, key: str) -> tuple[str, ...]:
             f"mapping function `{name}` failed for partition {key!r}: {type(error).__name__}: {error}",
             hint="it gets one downstream key and returns upstream keys",
         ) from error
+
+
+def _check_table(table: object) -> None:
+    if not isinstance(table, Mapping):
+        raise PartitionError(
+            f"StaticMapping got {table!r}, not a table", hint='like StaticMapping({"eu": ["de", "fr"]})'
+        )
 
 
 def _texts(said: object, who: str) -> tuple[str, ...]:

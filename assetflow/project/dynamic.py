@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,8 @@ def list_dynamic(project: Project) -> list[DynamicListing]:
 def check_name(graph: AssetGraph, name: str) -> None:
     """PartitionError with the nearest name when no asset has such dynamic partitions."""
     known = declared_names(graph)
+    if not isinstance(name, str):
+        raise PartitionError(f"dynamic partitions are named by text, not by {name!r}")
     if name not in known:
         raise PartitionError(
             f"no asset has dynamic partitions `{name}`",
@@ -74,18 +76,20 @@ def change_keys(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Add and remove keys; the ones that really came and went. Data of removed keys stays in the store and history."""
     check_name(project.graph, name)
+    add, remove = _listed(name, add), _listed(name, remove)
     snapshot = project.snapshot()
     before = snapshot.dynamic.get(name, ())
-    absent = [key for key in remove if key not in before]
+    known, gone = frozenset(before), frozenset(remove)
+    absent = [key for key in remove if key not in known]
     if absent:
         raise UnknownPartitionError(
             f"dynamic partitions `{name}` have no key {absent[0]!r}",
             hint=did_you_mean(absent[0], before)
             or (f"`assetflow partitions list {name}` shows all {len(before):,}" if before else "there are none yet"),
         )
-    added = tuple(key for key in dict.fromkeys(add) if key not in before)
-    removed = tuple(dict.fromkeys(remove))
-    DynamicPartitions(name, (*(key for key in before if key not in removed), *added))  # refuses keys that cannot be
+    added = tuple(key for key in add if key not in known)
+    removed = remove
+    DynamicPartitions(name, (*(key for key in before if key not in gone), *added))  # refuses keys that cannot be
     if added or removed:
         now = project.clock.now()
         event = PartitionsChanged(
@@ -94,6 +98,15 @@ def change_keys(
         project.catalog.record(f"partitions-{new_run_id(now)}", [event])
         project.catalog.fold()
     return added, removed
+
+
+def _listed(name: str, keys: Sequence[str]) -> tuple[str, ...]:
+    """The keys once each; a text is no list of its letters."""
+    if isinstance(keys, (str, bytes)) or not isinstance(keys, Iterable):
+        raise PartitionError(
+            f"the keys for dynamic partitions `{name}` are {keys!r}, not a list", hint='use a list of texts, like ["a"]'
+        )
+    return tuple(dict.fromkeys(keys))
 
 
 def partitions(project: Project, name: str) -> tuple[str, ...]:

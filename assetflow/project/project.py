@@ -156,8 +156,8 @@ class Project:
     ) -> Plan:
         """What `materialize` with the same arguments would do, and why; writes nothing."""
         ask = Ask(
-            selection=selections_of(selection), partitions=selections_of(partitions), first=first, last=last,
-            only=only, force=force, freshness=freshness, config=config or {},
+            selection=selections_of(selection), partitions=selections_of(partitions, what="partition"),
+            first=first, last=last, only=only, force=force, freshness=freshness, config=config or {},
         )  # fmt: skip
         return checked_request(self, ask, environment).plan
 
@@ -212,8 +212,8 @@ class Project:
         ready steps of equal priority, to show that nothing rests on their order. `start` does not block.
         """
         ask = Ask(
-            selection=selections_of(selection), partitions=selections_of(partitions), first=first, last=last,
-            only=only, force=force, freshness=freshness, config=config or {},
+            selection=selections_of(selection), partitions=selections_of(partitions, what="partition"),
+            first=first, last=last, only=only, force=force, freshness=freshness, config=config or {},
         )  # fmt: skip
         self.recover()
         planned = self.planned(ask, environment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -41,11 +41,21 @@ class Ask:
         return bool(self.partitions) or self.first is not None or self.last is not None
 
 
-def selections_of(given: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Selections as a tuple of texts; nothing given is everything."""
+def selections_of(given: str | Sequence[str] | None, *, what: str = "selection") -> tuple[str, ...]:
+    """Selections, or partitions, as a tuple of texts; None is everything, and UsageError what names nothing."""
     if given is None:
         return ()
-    return (given,) if isinstance(given, str) else tuple(given)
+    if isinstance(given, str):
+        return (given,)
+    if not isinstance(given, Iterable):
+        raise UsageError(f"{what} {given!r} is neither text nor a list of texts", hint="use text or a list of texts")
+    listed = tuple(given)
+    if not listed:
+        raise UsageError(f"the list of {what}s is empty: it names nothing", hint="leave it out, or use None, for all")
+    for each in listed:
+        if not isinstance(each, str):
+            raise UsageError(f"{what} {each!r} is a {type(each).__name__}, not text", hint="use text")
+    return listed
 
 
 def targets_of(ask: Ask, graph: AssetGraph, universe: Universe, facts: Facts | None) -> Scope:
@@ -89,8 +99,13 @@ def _narrowed(ask: Ask, universe: Universe, targets: Scope) -> Scope:
         except UsageError as error:
             problems.append(error)
             continue
+        common = subset & wanted
+        if subset and wanted and not common:
+            hint = "say it once: after `@`, or with --partition, --from and --to"
+            problems.append(PartitionError(f"`{asset}@{subset}` and `{asset}@{wanted}` share no partition", hint=hint))
+            continue
         matched = True
-        narrowed[asset] = subset & wanted
+        narrowed[asset] = common
     if problems and not matched:
         raise problems[0]
     if not matched:
