@@ -8,6 +8,7 @@ from assetflow.catalog.moves import moved_since, position_of
 from assetflow.catalog.outside import replay
 from assetflow.catalog.published import CURRENT, TIME, Published
 from assetflow.catalog.reader import Reader
+from assetflow.catalog.recorded_code import RecordedCode
 from assetflow.catalog.ids import id_number, id_prefix, id_text
 from assetflow.model.reads import Read, TableFacts
 from assetflow.model.record import Current, Edge, Observation, Partition, Snapshot
@@ -81,7 +82,6 @@ class Lazy:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._code: set[tuple[str, ...]] | None = None
-        self._recorded: set[tuple[str, ...]] | None = None
         self._earlier: dict[tuple[str, str, str], dict[Partition, list[Current]]] = {}
         self._made: dict[tuple[str, str, str], dict[tuple[Partition, str], Current]] = {}
 
@@ -93,12 +93,6 @@ class Lazy:
             for id, *edge in self._reader.rows(_EDGES, {"ids": asked}):
                 found[id].append(Edge(*edge))
         return {id: tuple(edges) for id, edges in found.items()}
-
-    def has_code(self, asset: str, code_version: str) -> bool:
-        """Whether that code of the asset was ever recorded."""
-        if self._recorded is None:
-            self._recorded = set(self._reader.rows("select distinct asset, code_version from code_versions"))
-        return (asset, code_version) in self._recorded
 
     def reads(self, ids: Iterable[str]) -> Mapping[str, Mapping[str, Read]]:
         """What those materializations read, by upstream; nothing for what was read whole."""
@@ -129,18 +123,6 @@ class Lazy:
                 by_partition.setdefault(part, []).append(record)
         return tuple(sorted(by_partition.get(partition, ()), key=lambda record: record.order, reverse=True))
 
-    def components(self, asset: str, code_version: str) -> Mapping[str, str] | None:
-        """The components of a code version by name; None when it was never recorded."""
-        rows = self._reader.rows(
-            "select component, hash from code where asset = ? and code_version = ?", [asset, code_version]
-        )
-        if rows:
-            return dict(rows)
-        known = self._reader.rows(
-            "select 1 from code_versions where asset = ? and code_version = ?", [asset, code_version]
-        )
-        return {} if known else None
-
     def reusable(
         self, asset: str, partition: Partition, code_version: str, config_version: str, input_fingerprint: str
     ) -> Current | None:
@@ -169,7 +151,7 @@ def read_snapshot(
 ) -> Snapshot:
     """The snapshot of an environment over its parents, nearest first."""
     wanted = None if assets is None else sorted(assets)
-    lazy = Lazy(reader)
+    lazy, code = Lazy(reader), RecordedCode(reader)
     chain = tuple(dict.fromkeys((environment, *parents)))
     current = Published(reader, chain, assets)
     cursor = reader.cursor()
@@ -198,12 +180,12 @@ def read_snapshot(
         reads=lazy.reads,
         tables=lazy.tables,
         earlier=lazy.earlier,
-        components=lazy.components,
+        components=code.components,
         reusable=lazy.reusable,
         # what is few is read faster than remembered
         position=position_of(reader, chain) if assets is None and current.count() >= REMEMBERED_FROM else "",
         moved=lambda position: moved_since(reader, chain, position),
         need=current.need,
         objects=current.objects,
-        has_code=lazy.has_code,
+        has_code=code.has,
     )
