@@ -28,6 +28,14 @@ _IMAGES = (
     (b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"), (b"<svg", "svg"),
     (b"<?xml", "svg"),
 )  # fmt: skip
+_LARGEST_BITS = 1024
+"""Integers of this many bits and more are kept as hexadecimal text: no reader of JSON takes them for numbers."""
+
+_LISTS = (
+    ("numpy", ("ndarray",), "tolist"), ("polars", ("Series",), "to_list"), ("polars", ("DataFrame",), "to_dicts"),
+    ("pandas", ("Series", "Index"), "tolist"), ("pandas", ("DataFrame",), "to_dict"),
+    ("pyarrow", ("Array", "ChunkedArray", "Table"), "to_pylist"),
+)  # fmt: skip
 _FRAMES = {"polars": ("DataFrame", "LazyFrame"), "pandas": ("DataFrame",), "pyarrow": ("Table",)}
 
 
@@ -45,6 +53,8 @@ class _Keeper:
         self._name = name
 
     def kept(self, value: Any) -> Any:
+        if isinstance(value, (bytearray, memoryview)):
+            value = bytes(value)
         match value:
             case Markdown():
                 return self._text("markdown", value.text)
@@ -52,12 +62,13 @@ class _Keeper:
                 return {"$type": "link", "url": value.url, **({} if value.text is None else {"text": value.text})}
             case Image():
                 return self._image(value.content)
-            case datetime() | date():
+            case datetime() | date() if value == value:  # NaT of pandas equals nothing
                 return {"$type": "timestamp" if isinstance(value, datetime) else "date", "at": value.isoformat()}
             case bytes():
                 return self._image(value) if _image_kind(value) else self._stored("bytes", value)
             case str():
-                return value if len(value) <= INLINE else self._text("text", value)
+                text = _writable(value)
+                return text if len(text) <= INLINE else self._text("text", text)
             case Path():
                 return str(value)
             case _ if _is_a(value, "matplotlib", ("Figure",)):
@@ -68,13 +79,21 @@ class _Keeper:
                 return self._json(value)
 
     def _json(self, value: Any) -> Any:
+        where = f"metadata `{self._name}` of `{show(*self._place)}`"
         try:
             plain = _plain(value)
+            text = json.dumps(plain, ensure_ascii=False)
         except RecursionError:
             raise FormatError(
-                f"metadata `{self._name}` of `{show(*self._place)}` holds itself", hint="attach a value without cycles"
+                f"{where} holds itself, or is nested too deeply", hint="attach a value without cycles, or its text"
             ) from None
-        text = json.dumps(plain, ensure_ascii=False)
+        except FormatError as error:
+            raise FormatError(f"{where} {error.message}", hint=error.hint) from None
+        except Exception as error:  # the value's own code says what it is as text or JSON, and may raise anything
+            raise FormatError(
+                f"{where}, a {type(value).__name__}, cannot be told as text: {type(error).__name__}: {error}",
+                hint="attach a number, a text, a list or a dict of those, or a frame",
+            ) from error
         if len(text) > INLINE:
             return self._stored("table" if _is_rows(plain) else "json", plain)
         if _is_rows(plain):
@@ -82,6 +101,7 @@ class _Keeper:
         return {"$type": "json", "value": plain} if isinstance(plain, dict) and "$type" in plain else plain
 
     def _text(self, kind: str, text: str) -> Json:
+        text = _writable(text)
         return {"$type": kind, "text": text} if len(text) <= INLINE else self._stored(kind, text)
 
     def _image(self, content: Any) -> Json:
@@ -113,27 +133,60 @@ class _Keeper:
         return {**found, "payload": stored.to_json()}
 
 
+def _writable(text: str) -> str:
+    """The text with halves of surrogate pairs, which UTF-8 cannot hold, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON: what JSON has no word for becomes text."""
     match value:
-        case None | bool() | int() | str():
+        case None | bool():
             return value
+        case int():
+            return int(value) if value.bit_length() < _LARGEST_BITS else hex(value)
+        case str():
+            return _writable(value)
         case float():
             return value if math.isfinite(value) else str(value)
-        case datetime() | date():
+        case datetime() | date() if value == value:
             return value.isoformat()
         case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
+            return _object(value)
+        case list() | tuple():
             return [_plain(item) for item in value]
+        case set() | frozenset():
+            return sorted((_plain(item) for item in value), key=lambda item: (type(item).__name__, str(item)))
         case _ if hasattr(value, "item") and getattr(value, "shape", None) == ():
             return _plain(value.item())  # a scalar of numpy
+        case _ if not isinstance(value, type) and (listed := _listed(value)) is not None:
+            return [_plain(item) for item in listed]
         case _ if hasattr(value, "model_dump"):
             return _plain(value.model_dump(mode="json"))
         case _ if is_dataclass(value) and not isinstance(value, type):
             return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
         case _:
             return str(value)
+
+
+def _object(value: Mapping[Any, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        name = _writable(str(key))
+        if name in found:
+            raise FormatError(f"has two keys that read `{name}`", hint="name them apart: keys are kept as text")
+        found[name] = _plain(item)
+    return found
+
+
+def _listed(value: Any) -> list[Any] | None:
+    """Arrays, series and frames inside of other values as lists; None for anything else."""
+    for package, names, method in _LISTS:
+        if _is_a(value, package, names):
+            rows = getattr(value, method)
+            found = rows("records") if package == "pandas" and method == "to_dict" else rows()
+            return list(found) if isinstance(found, list) else [found]
+    return None
 
 
 def _is_rows(value: Any) -> bool:

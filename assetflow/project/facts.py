@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from assetflow.define.metadata import Link, Markdown
@@ -41,7 +42,7 @@ def _fact(project: Project, value: Any) -> Any:
         case "timestamp":
             return from_text(value["at"])
         case "date":
-            return value["at"]
+            return date.fromisoformat(value["at"])
         case _:
             return value.get("value", value.get("text"))
 

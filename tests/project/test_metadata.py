@@ -60,10 +60,39 @@ def test_what_json_has_no_word_for_becomes_text(tmp_path: Path) -> None:
         },
     )
     assert found.metadata("thing") == {
-        "nan": "nan", "deep": {"inf": "inf", "7": ["2026-01-31"]}, "day": "2026-01-31", "p": "a/b",
+        "nan": "nan", "deep": {"inf": "inf", "7": ["2026-01-31"]}, "day": date(2026, 1, 31), "p": "a/b",
     }  # fmt: skip
     found.rebuild_catalog()
     assert found.metadata("thing")["nan"] == "nan"
+
+
+class Silent:
+    """Something that cannot even be told as text."""
+
+    def __str__(self) -> str:
+        raise ValueError("not me")
+
+
+def test_what_holds_values_of_libraries_is_kept_whole(tmp_path: Path) -> None:
+    numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    facts = {
+        "array": numpy.arange(3000), "matrix": numpy.eye(2), "scalar": numpy.float32(0.5), "series": FRAME["a"],
+        "of_pandas": pandas.Series([1, 2]), "inside": {"frame": FRAME, "when": pandas.NaT}, "never": pandas.NaT,
+        "set": {"b", "c", "a"}, "mutable": bytearray(PNG), "half": "a\ud800", "halves": "\ud800" * 9000,
+        "large": 2**900, "larger": 10**5000, "rows_of_pandas": {"x": pandas.DataFrame({"a": [1]})},
+    }  # fmt: skip
+    project = made(tmp_path, facts)
+    found = project.metadata("thing")
+    assert found.pop("halves") == "\\ud800" * 9000
+    assert found.pop("larger") == hex(10**5000)
+    assert found == {
+        "array": list(range(3000)), "matrix": [[1, 0], [0, 1]], "scalar": 0.5, "series": [1, 2], "of_pandas": [1, 2],
+        "inside": {"frame": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}], "when": "NaT"}, "never": "NaT",
+        "set": ["a", "b", "c"], "mutable": PNG, "half": "a\\ud800", "large": 2**900,
+        "rows_of_pandas": {"x": [{"a": 1}]},
+    }  # fmt: skip
+    (number,) = project.query("select number from metadata where name = 'large'")
+    assert number["number"] == float(2**900)
 
 
 def test_facts_are_rows_of_a_view(tmp_path: Path) -> None:
@@ -108,6 +137,8 @@ def test_a_figure_is_a_picture(tmp_path: Path) -> None:
         (lambda folder: af.Image(b"hello"), "is no image: 5 bytes"),
         (lambda folder: af.Image(folder / "nowhere.png"), "cannot be read"),
         (lambda folder: cyclic(), "holds itself"),
+        (lambda folder: Silent(), "a Silent, cannot be told as text: ValueError: not me"),
+        (lambda folder: {1: "a", "1": "b"}, "has two keys that read `1`"),
     ],
 )
 def test_what_cannot_be_kept_fails_the_step_and_is_named(tmp_path: Path, fact: Any, words: str) -> None:

@@ -23,7 +23,7 @@ from openlineage.client.generated import base
 
 import assetflow as af
 from assetflow.catalog.rows import ColumnEdge
-from assetflow.project.openlineage.facets import column_lineage
+from assetflow.project.openlineage.facets import _VERSIONS, column_lineage
 from tests.cli.calling import Ended, assetflow, environment, write
 
 # --- the oracle: the classes that the specification's own generator made of its schemas ------------------------------
@@ -204,6 +204,46 @@ def test_facets_say_what_was_made_of_what(told: list[dict[str, Any]]) -> None:
     assert "broken" in of(told, "after")[-1]["run"]["facets"]["errorMessage"]["message"]
     (observed,) = [event for event in told if "dataset" in event]
     assert observed["dataset"]["name"] == "orders_raw"
+
+
+MORE = """
+import polars as pl
+import assetflow as af
+
+DAYS = af.DailyPartitions("2026-01-01", "2026-01-03")
+
+bought = af.source("bought", path="orders.csv", description="What was bought.")
+
+@af.asset(partitions=DAYS)
+def daily(bought: pl.LazyFrame) -> pl.LazyFrame:
+    return bought.filter(pl.col("id") > 0).select("amount")
+
+monthly = af.sql_asset("monthly", "select sum(amount) as amount, count(*) as n from orders group by id % 2")
+"""
+
+
+def facets_of(value: Any) -> Iterator[str]:
+    """The names of the schemas of all facets in an event."""
+    if isinstance(value, dict):
+        if "_schemaURL" in value:
+            yield value["_schemaURL"].rpartition("/")[2]
+        for each in value.values():
+            yield from facets_of(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from facets_of(each)
+
+
+def test_every_facet_that_is_ever_told_is_told_here_and_valid(tmp_path: Path) -> None:
+    folder = project(tmp_path / "shop", 'path = "events.jsonl"', ASSETS + MORE)
+    for words in ((), ("--force",)):  # the second run knows the columns of what the first has made
+        assert assetflow("materialize", "-q", *words, at=folder).code == 1
+    events = lines(folder / "events.jsonl")
+    for event in events:
+        checked(event)
+    assert {name for event in events for name in facets_of(event)} >= set(_VERSIONS)
+    lineage = of(events, "monthly")[-1]["outputs"][0]["facets"]["columnLineage"]["fields"]
+    assert [(each["name"], each["field"]) for each in lineage["amount"]["inputFields"] if each["name"] == "orders"]
 
 
 def test_column_edges_are_told_with_their_kind() -> None:

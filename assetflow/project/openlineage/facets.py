@@ -22,7 +22,6 @@ _VERSIONS = {
     "DocumentationJobFacet": "1-1-0",
     "ErrorMessageRunFacet": "1-0-1",
     "JobTypeJobFacet": "2-0-4",
-    "NominalTimeRunFacet": "1-0-1",
     "OutputStatisticsOutputDatasetFacet": "1-0-2",
     "OwnershipJobFacet": "1-0-1",
     "ParentRunFacet": "1-2-0",
