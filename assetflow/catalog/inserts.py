@@ -46,7 +46,7 @@ select {_m("s.x.id", "i")} as m, a.asset, {_PART}, v.environment, s.x.data_versi
         array_to_string(list_sort(list_distinct(list_transform(s.x.inputs, lambda e: e[1]))), chr(10)), ''),
     s.x.uri, s.x.format, s.x.rows, s.x.bytes, s.x.schema, s.x.column_versions, s.x.payload, s.x.metadata,
     s.x.packages, s.seconds, s.started_at, coalesce(s.x.made_at, s.at), s."order", s.x.reads,
-    s.x.undeclared
+    s.x.undeclared, s.x.column_lineage
 from (select d.*, d.materialization as x from _done d where d.materialization is not null) s {_ASSET}
 join inside.prefixes i on i.text = prefix_of(s.x.id)
 left join inside.environments v on v.name = s.environment

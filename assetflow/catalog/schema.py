@@ -57,7 +57,7 @@ create table inside.materializations(
     config json, config_version varchar, input_fingerprint varchar, dependencies varchar, uri varchar,
     format varchar, "rows" bigint, bytes bigint, "schema" json, column_versions json, payload json, metadata json,
     packages json, seconds double, started_at timestamp, finished_at timestamp, "order" bigint, same bigint,
-    reads json, undeclared json);
+    reads json, undeclared json, column_lineage json);
 create table inside.edges(
     m bigint, input_asset integer, input_partition integer, input_m bigint, input_data_version varchar, same bigint,
     input_same bigint);
@@ -142,7 +142,14 @@ def _undeclared(con: Connection) -> None:
     con.execute("alter table inside.materializations add column undeclared json")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_dynamic_order, _equal_versions, _reads, _scheduler, _outside, _undeclared)
+def _column_lineage(con: Connection) -> None:
+    """Where the columns of each materialization come from; of the ones before nothing was seen."""
+    con.execute("alter table inside.materializations add column column_lineage json")
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    _dynamic_order, _equal_versions, _reads, _scheduler, _outside, _undeclared, _column_lineage,
+)  # fmt: skip
 """`MIGRATIONS[n]` takes a catalog of version n + 1 to version n + 2, inside the transaction of a fold."""
 
 

@@ -36,7 +36,7 @@ _DONE = {
     "materialization": "STRUCT(id VARCHAR, data_version VARCHAR, code_version VARCHAR, config JSON, "
     "config_version VARCHAR, input_fingerprint VARCHAR, inputs VARCHAR[][], dependencies VARCHAR, uri VARCHAR, "
     'format VARCHAR, "rows" BIGINT, bytes BIGINT, "schema" JSON, column_versions JSON, payload JSON, metadata JSON, '
-    "packages JSON, reads JSON, made_at TIMESTAMP, undeclared JSON)",
+    "packages JSON, reads JSON, made_at TIMESTAMP, undeclared JSON, column_lineage JSON)",
 }  # fmt: skip
 
 _REST = {

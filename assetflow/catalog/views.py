@@ -35,7 +35,7 @@ VIEWS: dict[str, str] = {
         select {id_text("m.m", "x")} as id, a.key as asset, q.key as partition, x.text as run_id,
             v.name as environment, m.data_version, m.code_version, m.config, m.config_version, m.input_fingerprint,
             m.uri, m.format, m.rows, m.bytes, m.seconds, m.started_at, m.finished_at, m.metadata, m.schema,
-            m.column_versions, m.payload, m.packages, m.reads, m.undeclared, m."order"
+            m.column_versions, m.payload, m.packages, m.reads, m.undeclared, m."order", m.column_lineage
         from inside.materializations m
         join inside.prefixes x on x.prefix = m.m >> 32
         join inside.assets a on a.asset = m.asset
@@ -58,7 +58,25 @@ VIEWS: dict[str, str] = {
         join inside.assets a on a.asset = m.asset
         left join inside.partitions q on q.partition = m.partition, json_each(m.metadata) e""",
     "lineage": f"select {LINEAGE_COLUMNS} from inside.edges e {lineage_joins()}",
-    "column_lineage": 'select c.asset, c."column", c.input_asset, c.input_column, c.kind from inside.column_edges c',
+    "column_lineage": """
+        with made as (
+            select distinct d.asset, cast(m.column_lineage as struct(inputs varchar[],
+                "groups" struct(columns varchar[], origins varchar[][])[])) as l
+            from inside.definitions d
+            join inside.assets a on a.key = d.asset
+            join inside.pointers p on p.asset = a.asset
+            join inside.materializations m on m.m = p.m and m.code_version = d.code_version),
+        seen as (
+            select k.asset, g.columns, g.origins from made k, unnest(k.l."groups") u(g))
+        select c.asset, c."column", c.input_asset, c.input_column, c.kind
+        from inside.column_edges c
+        where c.asset not in (select asset from made where l is not null) or exists (
+            select 1 from made k
+            where k.asset = c.asset and (k.l is null or not list_contains(k.l.inputs, c.input_asset)))
+        union
+        select s.asset, n.name as "column", o.origin[1] as input_asset, o.origin[2] as input_column,
+            o.origin[3] as kind
+        from seen s, unnest(s.columns) n(name), unnest(s.origins) o(origin)""",
     "runs": """
         select x.text as run_id, v.name as environment, coalesce(e.status, 'running') as status, r.selection,
             r.options, r.started_at, e.finished_at, r.host, r.pid, r.process_started, r.version, r.steps,

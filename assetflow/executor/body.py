@@ -18,6 +18,7 @@ from assetflow.errors import AssetflowError, FormatError, did_you_mean
 from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
 from assetflow.executor.cancel import Dropped
 from assetflow.executor.capture import Capture
+from assetflow.executor.column_notes import ColumnNotes
 from assetflow.executor.failure import describe_failure, timed_out, with_limit
 from assetflow.executor.metadata import recorded
 from assetflow.executor.query import query_value
@@ -68,6 +69,7 @@ class Worker:
                     if inspect.isawaitable(value):
                         value = asyncio.run(_awaited(value))
                 attempt.reading.returned(value)
+                attempt.columns.returned(value, lambda: _by_asset(call, computation, value))
                 attempt.made = self._write(call, computation, context, value)
         outcome = attempt.outcome()
         return verified(self, outcome) if wants_verifying(outcome) else outcome
@@ -83,6 +85,7 @@ class Worker:
                 with attempt.watched(self):
                     value = await computation.fn(**arguments)
                 attempt.reading.returned(value)
+                attempt.columns.returned(value, lambda: _by_asset(call, computation, value))
                 attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
         outcome = attempt.outcome()
         return await verified_async(self, outcome) if wants_verifying(outcome) else outcome
@@ -266,6 +269,7 @@ class _Attempt:
         self.context = context
         self.started_at = started_at
         self.reading = Reading(call)
+        self.columns = ColumnNotes(call, self.reading)
         self.status = StepStatus.MATERIALIZED
         self.seconds = 0.0
         self.made: Mapping[Place, Made | Unchanged] = {}
@@ -295,6 +299,7 @@ class _Attempt:
             skipped=self.skipped,
             reads=self.reading.result(),
             undeclared=self.undeclared,
+            columns=self.columns.result(),
         )
 
 

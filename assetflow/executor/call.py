@@ -121,7 +121,8 @@ class Outcome:
     step wants: the definition's name to (whether they replace what is there, the keys); `again` says that the retry
     policy wants another attempt after this failure, if any is left; `reads` what was read of each upstream
     (`model.reads.Read` as JSON), all of it where there is no entry; `undeclared` are (kind, name) of files and
-    variables that the function read beside its inputs.
+    variables that the function read beside its inputs; `columns` where the columns of each asset come from
+    (`executor.column_notes`), as far as it was seen.
     """
 
     call: Call
@@ -136,6 +137,7 @@ class Outcome:
     skipped: str | None = None
     reads: Mapping[str, Json] = field(default_factory=dict)
     undeclared: tuple[tuple[str, str], ...] = ()
+    columns: Mapping[str, Json] = field(default_factory=dict)
 
     def shared_out(self) -> Outcome:
         """The outcome with the time that each partition of a batch took of it, so that sums come out right."""

@@ -142,7 +142,7 @@ class Ledger:
     ) -> tuple[list[Event], Produced]:
         """The events that publish a value; what is not `is_new` is a new record of the old value."""
         found = self.setting.undeclared(decision.asset, outcome.undeclared) if outcome.undeclared else ()
-        ident, record = self.recorder.materialized(decision, made, outcome.reads)
+        ident, record = self.recorder.materialized(decision, made, outcome)
         record["undeclared"] = [{"kind": kind, "name": name} for kind, name in found] or None
         payload = made.payload
         status = StepStatus.MATERIALIZED if is_new else StepStatus.UNCHANGED

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from assetflow.define.values import Result, Unchanged
@@ -84,13 +86,45 @@ class Reading:
         from assetflow.store.closed_query import closed_names
 
         columns = {name for noted in self._inputs for part in noted.item.items for name in _columns(part.payload)}
+        with self.inspecting():
+            self._names = closed_names(frames, columns)
+
+    @contextlib.contextmanager
+    def inspecting(self) -> Iterator[None]:
+        """What looks at queries meanwhile reads nothing."""
+        logs = [noted.log for noted in self._inputs]
         for log in logs:
             log.inspecting = True
         try:
-            self._names = closed_names(frames, columns)
+            yield
         finally:
             for log in logs:
                 log.inspecting = False
+
+    def leaves(self) -> dict[str, list[tuple[Any, Path]]]:
+        """The lazy frames whose reads are noted, by upstream, each with a file of its columns."""
+        found: dict[str, list[tuple[Any, Path]]] = {}
+        for noted in self._inputs:
+            if noted.log.leaves:
+                found.setdefault(noted.item.upstream, []).extend(noted.log.leaves)
+        return found
+
+    def columns(self) -> dict[str, Sequence[str]]:
+        """The columns of each upstream that is a stored table."""
+        return {
+            noted.item.upstream: listed
+            for noted in self._inputs
+            for part in noted.item.items
+            if (listed := _columns(part.payload))
+        }
+
+    def read_so_far(self) -> Iterator[tuple[str, Sequence[str] | None]]:
+        """Every input with the columns that were read of it by now; None for all of them."""
+        for noted in self._inputs:
+            if noted.known is not None:
+                yield noted.item.upstream, noted.known.columns
+            else:
+                yield noted.item.upstream, None if noted.log.everything else sorted(noted.log.columns)
 
     def result(self) -> dict[str, Json]:
         """Upstream to what was read of it, as JSON; an upstream that is missing was read whole."""

@@ -66,7 +66,7 @@ class Recorder:
             ),
         )
 
-    def materialized(self, decision: Decision, made: Made, reads: Mapping[str, Json]) -> tuple[str, Json]:
+    def materialized(self, decision: Decision, made: Made, outcome: Outcome) -> tuple[str, Json]:
         """The id and the full record of a new materialization."""
         self._materializations += 1
         ident = materialization_id(self.run_id, self._materializations)
@@ -90,8 +90,10 @@ class Recorder:
             "payload": payload,
             "metadata": made.metadata,
             "packages": [list(pair) for pair in versions.code.packages],
-            "reads": dict(reads) or None,
+            "reads": dict(outcome.reads) or None,
         }
+        if (columns := outcome.columns.get(decision.asset)) is not None:
+            record["column_lineage"] = columns
         return ident, record
 
     def observed(self, observation: Observation, at: str) -> tuple[Observation, Event]:

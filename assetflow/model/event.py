@@ -159,7 +159,7 @@ class StepFinished(Event):
 MATERIALIZATION = (
     "id", "data_version", "code_version", "config", "config_version", "input_fingerprint", "dependencies", "inputs",
     "uri", "format", "rows", "bytes", "schema", "column_versions", "payload", "metadata", "packages", "reads",
-    "made_at", "undeclared",
+    "made_at", "undeclared", "column_lineage",
 )  # fmt: skip
 """Fields of `StepFinished.materialization`.
 
@@ -168,7 +168,9 @@ declared upstreams as `planner.dependencies` writes them, `config` the object of
 `config_version` their fingerprints by name, `payload` the stored object, `schema` a list of [name, type],
 `reads` what was read of an upstream where that was not everything (see `model.reads.Read`),
 `made_at` when the value was made, where that was before this record of it, `undeclared` a list of {kind, name} of what
-the function read beside its inputs and no version knows of.
+the function read beside its inputs and no version knows of, `column_lineage` where its columns come from, if that was
+seen while it was made: `inputs`, the upstreams of which it is known, and `groups` of `columns` with the same `origins`,
+each [asset, column, kind].
 """
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from assetflow.model.reads import Read
 
@@ -14,6 +16,7 @@ class ReadLog:
 
     `scans` counts the files that are watched, `everything` is set once a query took all columns of one; `resolved` once
     the names of the columns were asked for, by a query or by the function. While `inspecting`, a query is looked at.
+    `leaves` are the lazy frames that were handed out, each with a file of its columns.
     """
 
     columns: set[str] = field(default_factory=set)
@@ -21,6 +24,7 @@ class ReadLog:
     everything: bool = False
     resolved: bool = False
     inspecting: bool = False
+    leaves: list[tuple[Any, Path]] = field(default_factory=list)
 
     def reads(self, columns: Iterable[str] | None) -> None:
         """Note columns that were read; None is all of them."""

@@ -57,4 +57,5 @@ def watched_files(paths: Sequence[Path], log: ReadLog) -> pl.LazyFrame | None:
     except (ImportError, AttributeError):
         return None
     log.scans += len(paths)
+    log.leaves.append((frame, paths[0]))
     return frame

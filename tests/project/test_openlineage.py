@@ -247,7 +247,7 @@ def test_every_facet_that_is_ever_told_is_told_here_and_valid(tmp_path: Path) ->
 
 
 def test_column_edges_are_told_with_their_kind() -> None:
-    edges = [ColumnEdge("total", "orders", "amount", "value"), ColumnEdge("total", "orders", "day", "group_key")]
+    edges = [ColumnEdge("total", "orders", "amount", "value"), ColumnEdge("total", "orders", "day", "group key")]
     found = column_lineage(edges, namespace="shop")
     assert found is not None
     checked_facet = check_facet(base.DatasetFacet, found, "columnLineage")

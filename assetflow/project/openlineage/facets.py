@@ -31,7 +31,7 @@ _VERSIONS = {
     "SourceCodeJobFacet": "1-0-1",
 }
 
-_INDIRECT = {"filter": "FILTER", "join_key": "JOIN", "group_key": "GROUP_BY", "sort_key": "SORT", "window": "WINDOW"}
+_INDIRECT = {"filter": "FILTER", "join key": "JOIN", "group key": "GROUP_BY", "order": "SORT"}
 """Kinds of column edges that decide which rows there are; every other kind goes into values."""
 
 
@@ -61,6 +61,16 @@ def error(failure: Mapping[str, Any]) -> Json:
         programmingLanguage="PYTHON",
         stackTrace=failure.get("traceback") or None,
     )
+
+
+def recorded_edges(made: Json) -> list[ColumnEdge]:
+    """The column lineage that was seen while a value was made (`model.event.MATERIALIZATION`)."""
+    return [
+        ColumnEdge(column, *origin)
+        for group in (made.get("column_lineage") or {}).get("groups", ())
+        for column in group["columns"]
+        for origin in group["origins"]
+    ]
 
 
 def column_lineage(edges: Iterable[ColumnEdge], *, namespace: str) -> Json | None:

@@ -20,6 +20,7 @@ from assetflow.project.openlineage.facets import (
     job_facets,
     job_type,
     own_facet,
+    recorded_edges,
     schema,
 )  # fmt: skip
 
@@ -189,7 +190,8 @@ class Wording:
         if made.get("schema"):
             dataset["facets"]["schema"] = schema(made["schema"])
         row = self.rows.get(asset)
-        lineage = column_lineage(row.columns, namespace=self.namespace) if row is not None else None
+        edges = recorded_edges(made) or (row.columns if row is not None else ())
+        lineage = column_lineage(edges, namespace=self.namespace)
         if lineage is not None:
             dataset["facets"]["columnLineage"] = lineage
         statistics = facet("OutputStatisticsOutputDatasetFacet", rowCount=made.get("rows"), size=made.get("bytes"))

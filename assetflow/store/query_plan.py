@@ -1,0 +1,91 @@
+"""The plan of a lazy frame as polars resolves it, with every name known, before anything is optimized away.
+
+Polars shows that plan to libraries that carry it out by themselves (a traverser over its nodes and expressions). That
+is not public, so that whatever is not as expected means: the plan cannot be seen. This module imports polars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+Leaf = tuple[Any, Path]
+"""A lazy frame as it was handed to a function, and a Parquet file with its columns."""
+
+LARGEST = 64 << 20
+"""Bytes of a plan, with the frames in memory that are part of it, beyond which it is not looked at."""
+
+_SCAN, _KIND, _END = b"\x81\xa4Scan\x83\xa7sources\x81\xa5Paths", b"\xa9scan_type", b"\xa7version"
+_NO_PATHS = _SCAN + b"\x90"
+_LITERALLY = ((b"\xa4glob\xc3", b"\xa4glob\xc2"), (b"\xa7enabled\xc3", b"\xa7enabled\xc2"))
+"""How polars writes a scan down (in MessagePack), and the options by which a path would be more than a name."""
+
+_ASKS_PYTHON = (b"PythonDataset", b"Resolver")
+
+
+class _Bounded(BytesIO):
+    """Takes bytes up to a size, so that a frame in memory is not copied again and again."""
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > LARGEST:
+            raise OverflowError("the plan is too large")
+        return super().write(data)
+
+
+def resolved_plan(frame: pl.LazyFrame, leaves: Iterable[Leaf]) -> Any:
+    """A traverser over the plan of a frame, in which plain scans stand for the leaves; None where it cannot be had.
+
+    A scan that asks Python for its files does so from another thread, which would wait for this one: such plans are
+    left alone once the leaves are replaced.
+    """
+    try:
+        written = _written(frame)
+        for leaf, path in leaves:
+            written = _replaced(written, leaf, path)
+        if any(word in written for word in _ASKS_PYTHON):
+            return None
+        copy = pl.LazyFrame.deserialize(BytesIO(written))
+        return copy._ldf.with_optimizations(pl.QueryOptFlags.none()._pyoptflags).visit()
+    except Exception:  # another polars, a function that cannot be written down, a query that fails anyway
+        return None
+
+
+def _replaced(written: bytes, leaf: pl.LazyFrame, path: Path) -> bytes:
+    """A plan with a scan of `path` for every scan of the leaf; what else is asked of the scan stays.
+
+    Plans are written as lists of nodes, so that a node looks the same wherever it stands.
+    """
+    stands_in = _written(pl.scan_parquet(path, glob=False, hive_partitioning=False))
+    paths = stands_in[stands_in.index(_SCAN) : stands_in.index(b"\xb1unified_scan_args")]
+    before, *after = written.split(_kind(_written(leaf)))
+    parts = []
+    for following in after:
+        start = before.rindex(_NO_PATHS)
+        options = before[start + len(_NO_PATHS) :]
+        for asked, literal in _LITERALLY:
+            options = options.replace(asked, literal)
+        parts += [before[:start], paths, options, _kind(stands_in)]
+        before = following
+    return b"".join([*parts, before])
+
+
+def _kind(written: bytes) -> bytes:
+    """What a plan of one scan says about where its rows are read."""
+    return written[written.index(_KIND) : written.rindex(_END)]
+
+
+def _written(frame: pl.LazyFrame) -> bytes:
+    target = _Bounded()
+    # as `frame.serialize()` does, without the check of a path
+    frame._ldf.serialize_binary(target)
+    return target.getvalue()
+
+
+def inputs_of(traverser: Any, node: int) -> Sequence[int]:
+    """The nodes that a node takes."""
+    traverser.set_node(node)
+    return list(traverser.get_inputs())
