@@ -76,6 +76,24 @@ where m.asset = (select asset from inside.assets where key = ?) and m.code_versi
 order by m."order", m.finished_at, {id_text("m.m", "x")}"""
 
 
+_PACKAGES = "select distinct cast(packages as varchar) from inside.materializations where packages is not null"
+
+_MADE_WITH = """
+with nearest as (
+    select p.asset, p.m from inside.pointers p join inside.environments v on v.environment = p.environment
+    where v.name in (select unnest($chain))
+    qualify row_number() over (partition by p.asset, p.partition order by list_position($chain, v.name)) = 1)
+select distinct a.key, cast(m.packages as varchar)
+from nearest n
+join inside.materializations m on m.m = n.m and cast(m.packages as varchar) in (select unnest($moved))
+join inside.assets a on a.asset = n.asset"""
+
+
+def _differing(packages: str, present: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The packages of a record that have another version at present."""
+    return [(name, version) for name, version in json.loads(packages) if present.get(name, version) != version]
+
+
 class Lazy:
     """What a snapshot answers on demand, from the file it was read from."""
 
@@ -122,6 +140,14 @@ class Lazy:
             for (part, _), record in self._results(*key).items():
                 by_partition.setdefault(part, []).append(record)
         return tuple(sorted(by_partition.get(partition, ()), key=lambda record: record.order, reverse=True))
+
+    def made_with(self, chain: Sequence[str], present: Mapping[str, str]) -> list[tuple[str, str, str]]:
+        """Packages that what is published was made with, where they are another version by now."""
+        moved = [text for (text,) in self._reader.rows(_PACKAGES) if _differing(text, present)]
+        if not moved:  # as a rule; one column says so
+            return []
+        rows = self._reader.rows(_MADE_WITH, {"chain": list(chain), "moved": moved})
+        return sorted({(asset, *pair) for asset, text in rows for pair in _differing(text, present)})
 
     def reusable(
         self, asset: str, partition: Partition, code_version: str, config_version: str, input_fingerprint: str
@@ -188,4 +214,5 @@ def read_snapshot(
         need=current.need,
         objects=current.objects,
         has_code=code.has,
+        made_with=lambda present: lazy.made_with(chain, present),
     )

@@ -38,7 +38,10 @@ def show_plan(session: Session, settings: Settings, ask: Ask, view: PlanView) ->
             found = explained(plan, view.explain)
             changes = changes_of(project, planned, found) if view.diff else ()
             if session.json:
-                document = {"environment": plan.environment, "as_of": plan.as_of, "nodes": explanation_json(found)}
+                document = {
+                    "environment": plan.environment, "as_of": plan.as_of, "nodes": explanation_json(found),
+                    "notes": list(plan.notes),
+                }  # fmt: skip
                 screen.document({**document, **({"changes": [c.to_json() for c in changes]} if view.diff else {})})
             elif found:
                 screen.data(explanation_text(screen, found))

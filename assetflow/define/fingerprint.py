@@ -22,7 +22,7 @@ from assetflow.define.code.parse_cache import ParseCache
 from assetflow.define.code.reach import Reach, Scene, inner_of
 from assetflow.define.code.sources import Sources, cells_of
 
-__all__ = ["CodeFingerprint", "Component", "ComponentKind", "Fingerprinter", "ParseCache"]
+__all__ = ["CodeFingerprint", "Component", "ComponentKind", "Fingerprinter", "ParseCache", "joined"]
 
 
 class Fingerprinter:
@@ -114,6 +114,23 @@ class Fingerprinter:
                 node.problems.append(f"version_of: `{pattern}` cannot be read ({error.strerror}); make it readable")
             else:
                 node.links.append((target.name, target))
+
+
+def joined(found: CodeFingerprint, others: Sequence[CodeFingerprint]) -> CodeFingerprint:
+    """The version of a piece of code together with others that its result comes from."""
+    if not others:
+        return found
+    by_name: dict[str, list[Component]] = {}
+    for each in (found, *others):
+        for component in each.components:
+            by_name.setdefault(component.name, []).append(component)
+    version = digest("joined", found.version, *(other.version for other in others))
+    return CodeFingerprint(
+        version=f"{ALGORITHM}:{version}",
+        components=tuple(_merged(by_name[name]) for name in sorted(by_name)),
+        packages=tuple(sorted({package for each in (found, *others) for package in each.packages})),
+        problems=tuple(sorted({problem for each in (found, *others) for problem in each.problems})),
+    )
 
 
 def _unwrapped(function: FunctionType) -> Iterable[FunctionType]:

@@ -107,7 +107,19 @@ def _source(
     if relation is None:
         empty = ", ".join(f"cast(null as {kind}) as {name(column)}" for column, kind in query.columns)
         return f"select {empty} where false", [column for column, _ in query.columns]
+    if not hasattr(relation, "sql_query"):  # what the function of a source returned
+        relation = _registered(relation, asset, connection)
     return relation.sql_query(), list(relation.columns)
+
+
+def _registered(value: Any, asset: str, connection: Any) -> Any:
+    """The relation of a frame that the function of a source made."""
+    known = f"loaded {asset}"
+    try:
+        connection.register(known, value.collect() if hasattr(value, "collect") else value)
+        return connection.table(name(known))
+    except Exception as error:  # whatever DuckDB says to a value that it does not know
+        raise not_a_table(asset, f"its load= returns a {type(value).__name__}") from error
 
 
 def _relation(worker: Worker, call: Call, item: InputCall | None, connection: Any) -> Any:

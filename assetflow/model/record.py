@@ -91,7 +91,9 @@ class Snapshot:
     `current` maps asset to partition to its published materialization. What only explanations and reuse need is
     read on demand through the functions, which answer from the same moment: `edges`, `reads` and `tables` of
     materializations, by id, `components` of a code version, `reusable` the newest result of a key (asset, partition,
-    code, config, input fingerprint), `earlier` all results of an asset partition, code and config, newest first.
+    code, config, input fingerprint), `earlier` all results of an asset partition, code and config, newest first,
+    `made_with` (asset, package, version) of packages that published values were made with in another version than the
+    given one, sorted.
 
     `position` names the moment among those of one catalog, empty where it has no name; `moved` gives the asset
     partitions whose published materialization may be another than at an earlier position, None where that cannot be
@@ -116,6 +118,7 @@ class Snapshot:
     moved: Callable[[str], Mapping[str, Iterable[Partition]] | None] = lambda _position: None
     objects: Callable[[Iterable[str]], Iterable[StoredAs]] = lambda _assets: ()
     has_code: Callable[[str, str], bool] = lambda _asset, _version: False
+    made_with: Callable[[Mapping[str, str]], Iterable[tuple[str, str, str]]] = lambda _present: ()
     need: Callable[[Mapping[str, Iterable[str] | None]], None] = lambda _places: None
 
     @staticmethod

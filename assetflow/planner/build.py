@@ -10,6 +10,7 @@ from assetflow.model.record import Partition
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.current import ABSENT, Lookup, snapshot_lookup
 from assetflow.planner.memo import Memo
+from assetflow.planner.notes import notes
 from assetflow.planner.recall import Recall
 from assetflow.planner.scope import scope_of
 from assetflow.planner.universe import Universe
@@ -43,7 +44,7 @@ def plan_from_memo(basis: Basis, request: Request, memo: Memo) -> tuple[Plan, Me
         fresh=sum(verdict.count(Verdict.FRESH) for verdict in verdicts.values()),
         targets=frozenset(request.targets),
         forced=request.force,
-        notes=_notes(universe, steps),
+        notes=notes(universe, basis, verdicts, steps),
     )
     return plan, recall.memo()
 
@@ -60,21 +61,6 @@ def _steps(verdict: AssetVerdict) -> list[PlanStep]:
         )
         for group in sorted(groups, key=lambda group: group.conditional)
     ]
-
-
-def _notes(universe: Universe, steps: tuple[PlanStep, ...]) -> tuple[str, ...]:
-    """Which dynamic partitions may change while the plan is carried out; what follows is planned then."""
-    adding: dict[str, list[str]] = {}
-    for step in steps:
-        for name in universe.graph.specs[step.asset].adds_partitions:
-            assets = adding.setdefault(name, [])
-            if step.asset not in assets:
-                assets.append(step.asset)
-    return tuple(
-        f"partitions `{name}` may change when {', '.join(f'`{asset}`' for asset in assets)} has run; "
-        "what follows from that is planned then"
-        for name, assets in sorted(adding.items())
-    )
 
 
 def _check_inputs(universe: Universe, steps: tuple[PlanStep, ...], look: Lookup) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from assetflow.catalog.rows import AssetRow, ColumnEdge
 from assetflow.define.config_values import ResolvedConfig, resolve_config
 from assetflow.define.declare import Declaration
 from assetflow.define.definitions import Computation, Definitions, Role
-from assetflow.define.fingerprint import CodeFingerprint, Fingerprinter, ParseCache
+from assetflow.define.fingerprint import CodeFingerprint, Fingerprinter, ParseCache, joined
 from assetflow.define.load import load_definitions
 from assetflow.define.modules import ModuleSpace
 from assetflow.define.resolve import resolve
@@ -79,14 +79,15 @@ class LoadedProject:
         )
         found = {}
         for name, computation in self.definitions.computations.items():
-            declaration = computation.declaration
+            declaration, loaders = computation.declaration, self._loaders(computation)
             if computation.query is not None:
-                found[name] = computation.query.fingerprint(computation.query.file or f"query:{name}")
+                query = computation.query.fingerprint(computation.query.file or f"query:{name}")
+                found[name] = joined(query, [fingerprinter.fingerprint(loader) for loader in loaders])
                 continue
             assert declaration.fn is not None
             bound = [value for value in declaration.bound.values() if callable(value)]
             found[name] = fingerprinter.fingerprint(
-                declaration.fn, version_of=[*declaration.options.version_of, *bound]
+                declaration.fn, version_of=[*declaration.options.version_of, *bound, *loaders]
             )
         if self.settings.cache_root.parent.is_dir():
             cache.save()
@@ -94,6 +95,14 @@ class LoadedProject:
             # a version of the new text would be recorded for what the old one makes
             raise DefinitionError(_outdated(path, self.settings) for path in changed)
         return found
+
+    def _loaders(self, computation: Computation) -> list[Callable[..., Any]]:
+        """The functions that make the values of sources which a computation is given."""
+        specs = (self.graph.specs[asset] for asset in computation.assets)
+        given = {edge.upstream for spec in specs for edge in spec.inputs if edge.param is not None}
+        sources = self.definitions.sources
+        found = (sources[key].source for key in sorted(given & sources.keys()))
+        return [source.load for source in found if source is not None and source.load is not None]
 
     def code(self, asset: str) -> CodeVersion:
         """The code version of an asset: computed, or the one it was declared with."""

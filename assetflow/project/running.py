@@ -237,7 +237,7 @@ def mark_fresh(project: Project, planned: Planned, at: str) -> RunResult:
 def _stamp(project: Project, planned: Planned) -> None:
     """Write down what the verdict rested on; only for requests that mean the same next time."""
     loaded, ask = project.loaded, planned.ask
-    if loaded.space is None or ask.force or ask.config or planned.plan.notes:
+    if loaded.space is None or ask.force or ask.config:
         return
     if any(
         declaration.source and declaration.source.path is None for declaration in loaded.definitions.sources.values()

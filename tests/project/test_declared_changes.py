@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import assetflow as af
+from tests.cli.calling import write
 
 
 def statuses(run: af.RunResult) -> dict[str, str]:
@@ -148,3 +149,38 @@ def test_a_source_that_becomes_an_asset_is_missing(tmp_path: Path) -> None:
         project.plan("reader", only=True)
     project.materialize()
     assert project.load("reader") == "made!"
+
+
+LOADED = """
+import assetflow as af
+import polars as pl
+
+def scaled(value): return value * {factor}
+def load(): return pl.DataFrame({{"a": [scaled(1)]}})
+def observe(): return "{seen}"  # {comment}
+
+orders = af.source("orders", observe=observe, load=load)
+
+@af.asset
+def taken(orders: pl.DataFrame) -> int: return orders["a"].sum()
+
+@af.asset(deps=["orders"])
+def after() -> int: return 1
+"""
+
+
+def test_the_function_that_loads_a_source_counts_where_its_value_is_taken(tmp_path: Path) -> None:
+    def edited(**words: object) -> list[tuple[str, list[dict[str, Any]]]]:
+        text = LOADED.format(**{"factor": 2, "seen": "v1", "comment": "", **words})
+        write(tmp_path, {"assets/a.py": text, "assets/total.sql": "select sum(a) as a from orders"})
+        with af.Project.load(tmp_path) as project:
+            plan = project.plan()
+            project.materialize()
+        return [(step.asset, [cause.to_json() for cause in step.causes]) for step in plan.steps]
+
+    assert len(edited()) == 3
+    assert edited(comment="says nothing") == []
+    changed = [{"kind": "code_changed", "components": ["assets/a.py:scaled"]}]
+    assert sorted(edited(factor=3)) == [("taken", changed), ("total", changed)]
+    assert af.Project.load(tmp_path).load("taken") == 3
+    assert sorted(asset for asset, _ in edited(factor=3, seen="v2")) == ["after", "taken", "total"]
