@@ -15,6 +15,7 @@ from assetflow.define.annotations import accepts_none, strip_optional
 from assetflow.define.definitions import Computation, Definitions, Role
 from assetflow.define.values import Context, Result, Skip, Unchanged
 from assetflow.errors import AssetflowError, FormatError, did_you_mean
+from assetflow.executor.aside import Aside
 from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
 from assetflow.executor.cancel import Dropped
 from assetflow.executor.capture import Capture
@@ -318,6 +319,7 @@ async def _time_limit(call: Call) -> AsyncIterator[None]:
 
 
 async def _awaited(value: Any) -> Any:
+    asyncio.get_running_loop().set_default_executor(Aside())
     return await value
 
 

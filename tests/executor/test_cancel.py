@@ -128,6 +128,52 @@ def test_canceling_the_task_that_awaits_a_run_cancels_the_run(tmp_path: Path) ->
         assert {step.asset for step in project.plan().steps} == {*RUNNING, "later"}
 
 
+HANGS = """
+def hang() -> int:
+    with open("hangs", "w"):
+        pass
+    time.sleep(600)
+    return 1
+
+src = af.source("src", observe=lambda: "1", load=hang)
+
+@af.asset(compute=COMPUTE)
+DEF loads(src: int) -> int:
+    return src
+
+@af.asset
+async def hands_over() -> int:
+    return await asyncio.to_thread(hang)
+"""
+
+
+@pytest.mark.parametrize(
+    ("asset", "compute"), [("loads", None), ("loads", "async"), ("loads", "process"), ("hands_over", None)]
+)
+def test_a_cancel_is_prompt_while_an_input_or_a_thread_hangs(tmp_path: Path, asset: str, compute: str | None) -> None:
+    text = HANGS.replace("COMPUTE", repr("process" if compute == "process" else None))
+    os.mkfifo(tmp_path / "hangs")
+    with file_project(tmp_path, text.replace("DEF", "async def" if compute == "async" else "def")) as project:
+        run = project.start(asset)
+        (tmp_path / "hangs").read_bytes()  # waits for who writes
+        run.cancel()
+        assert ends(run.result(timeout=60)) == {asset: "canceled"}
+        assert [row["status"] for row in project.query("select status from steps")] == ["canceled"]
+
+
+def test_a_script_ends_though_a_canceled_coroutine_left_a_thread_behind(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import asyncio, threading, time\nimport assetflow as af\nhangs = threading.Event()\n\n"
+        "def hang():\n    hangs.set()\n    time.sleep(600)\n\n"
+        "@af.asset\nasync def a() -> int:\n    await asyncio.to_thread(hang)\n    return 1\n\n"
+        f"with af.Project(assets=[a], catalog={str(tmp_path / 'catalog')!r}) as project:\n"
+        "    run = project.start()\n    hangs.wait()\n    run.cancel()\n    print(run.result().status)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "canceled\n", "")
+
+
 @pytest.mark.parametrize("executor", ["thread", "inline"])
 def test_a_blocking_run_inside_an_event_loop_works(tmp_path: Path, executor: str) -> None:
     text = "@af.asset\nasync def a() -> int:\n    return 1\n\n@af.asset\ndef b(a: int) -> int:\n    return a + 1\n"

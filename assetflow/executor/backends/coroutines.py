@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 
+from assetflow.executor.aside import Aside
 from assetflow.executor.body import Worker
 from assetflow.executor.call import Call, Outcome
 
@@ -21,6 +22,7 @@ class CoroutineBackend:
         self._deliver = deliver
         self._running: dict[int, asyncio.Task[None]] = {}
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(Aside())
         self._thread = threading.Thread(target=self._serve, name="assetflow-async", daemon=True)
         self._thread.start()
 
