@@ -15,6 +15,7 @@ from assetflow.errors import CatalogError
 from assetflow.executor.calls import Decision, State
 from assetflow.executor.ledger import Ledger
 from assetflow.executor.tasks import Place, Task
+from assetflow.model.asset import AssetSpec
 from assetflow.model.keys import show
 
 SOON = 0.02
@@ -26,6 +27,10 @@ LATER = 0.25
 _WORTH_SAYING = 1.0
 _MANY = 256
 """Assets whose calls take more partitions than this are claimed whole."""
+
+
+def _is_claimed_whole(spec: AssetSpec) -> bool:
+    return spec.batch == 0 or spec.batch > _MANY
 
 
 class Shelf(Protocol):
@@ -193,8 +198,7 @@ class Gate:
 
     def _keys(self, places: Sequence[Place]) -> list[Key]:
         specs, environment = self._state.universe.graph.specs, self._ledger.environment
-        batch = specs[places[0][0]].batch
-        if batch == 0 or batch > _MANY:
+        if _is_claimed_whole(specs[places[0][0]]):
             return [asset_key(environment, asset) for asset in dict.fromkeys(asset for asset, _ in places)]
         return [place_key(environment, asset, partition) for asset, partition in places]
 
@@ -205,7 +209,11 @@ class Gate:
         for decision in decisions:
             spec = basis.graph.specs[decision.asset]
             versions = basis.versions[decision.asset]
-            if decision.runs and self._state.may_reuse(spec) and versions.code.version and 0 < spec.batch <= _MANY:
-                words = (versions.code.version, versions.config_version, decision.fingerprint)
-                keys.append(step_key(decision.asset, decision.partition, *words))
-        return keys
+            if not (decision.runs and self._state.may_reuse(spec) and versions.code.version):
+                continue
+            words = (versions.code.version, versions.config_version)
+            if _is_claimed_whole(spec):
+                keys.append(step_key(decision.asset, None, *words))
+            else:
+                keys.append(step_key(decision.asset, decision.partition, *words, decision.fingerprint))
+        return list(dict.fromkeys(keys))

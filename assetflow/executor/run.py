@@ -9,7 +9,7 @@ from assetflow.executor.fan_out import due_now, without_keys
 from assetflow.executor.ledger import Ledger, Setting
 from assetflow.executor.options import RunOptions
 from assetflow.executor.result import RunResult, count_steps
-from assetflow.executor.subscribers import Subscriber
+from assetflow.executor.subscribers import HURRY, PATIENCE, Subscriber
 from assetflow.executor.tasks import build_tasks
 from assetflow.executor.wave import Wave
 from assetflow.model.event import RunFinished, RunStarted
@@ -105,7 +105,7 @@ class Run:
         try:
             self.ledger.committer.close()
         finally:
-            self.ledger.audience.close()
+            self.ledger.audience.close(HURRY if status is RunStatus.CANCELED else PATIENCE)
         return RunResult(
             run_id=self.started.run_id, status=status, environment=self.plan.environment, started_at=self.started.at,
             finished_at=at, steps=steps, fresh=self.plan.fresh,

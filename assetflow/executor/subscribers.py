@@ -15,6 +15,9 @@ Subscriber = Callable[[Event], None]
 PATIENCE = 10.0
 """Seconds that subscribers get, once the run has ended, to take in what they have not heard yet."""
 
+HURRY = 1.0
+"""The same where somebody has asked the run to end."""
+
 
 class Audience:
     """The subscribers of one run; one that raises is named to `notify`, left out from then on, and harms nothing."""
@@ -28,17 +31,17 @@ class Audience:
         for listener in self._listeners:
             listener.events.put(events)
 
-    def close(self) -> None:
-        """Wait until everything is told; a subscriber that takes too long is left behind, and that is said."""
+    def close(self, patience: float = PATIENCE) -> None:
+        """Wait until everything is told; a subscriber that takes longer is left behind, and that is said."""
         for listener in self._listeners:
             listener.events.put(None)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         for listener in self._listeners:
             listener.thread.join(max(0.0, deadline - time.monotonic()))
             if listener.thread.is_alive():
                 listener.is_left = True
                 self._notify(
-                    f"an event subscriber is still busy {PATIENCE:g} s after the run, and is not told the rest"
+                    f"an event subscriber is still busy {patience:g} s after the run, and is not told the rest"
                 )
 
 

@@ -7,12 +7,14 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assetflow.catalog.rows import RunRow, StepRow
 from assetflow.errors import DefinitionError, UsageError
 from assetflow.executor.result import COUNTED, StepResult
+from assetflow.model.clock import to_text
 from assetflow.model.record import StepStatus
 from assetflow.project.request import Ask
 from assetflow.project.running import output_path
@@ -25,8 +27,21 @@ _PAUSE = 0.1
 _MADE = """
 select id, rows, bytes, coalesce(cast(undeclared as varchar), '[]') from materializations where run_id = ?"""
 
+_FAILED = """
+select asset, "partition", attempt, started_at + to_microseconds(cast(seconds * 1000000 as bigint)) as ended,
+    coalesce(nullif(traceback, ''), error_message, 'failed') as text
+from attempts where run_id = ? and status = 'failed' order by step, asset, "partition", attempt"""
+
 LAST = "last"
 """Stands for the newest run wherever a run id is asked for."""
+
+
+class _Failed(NamedTuple):
+    """An attempt that failed: which one, when, and how."""
+
+    attempt: int
+    ended: datetime
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,24 +148,33 @@ def ask_again(row: RunRow) -> Ask:
 def run_output(
     project: Project, row: RunRow, asset: str | None, partition: str | None, *, follow: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """What the steps of a run wrote, and then the errors they ended with; of one of its assets where that is named.
+    """What the steps of a run wrote, and then the error of each attempt that failed; `asset` leaves others out.
 
     `follow` waits for more for as long as the run goes on.
     """
     yield from _captured(project, row, None if asset is None else _same_call(project, asset), partition, follow=follow)
+    failed: dict[tuple[str, str | None], list[_Failed]] = {}
+    for key, part, *more in project.catalog.query(_FAILED, (row.run_id,)).rows:
+        failed.setdefault((key, part), []).append(_Failed(*more))
     for step in project.catalog.steps(row.run_id):
-        if step.status == StepStatus.FAILED and asset in (None, step.asset) and partition in (None, step.partition):
+        if asset not in (None, step.asset) or partition not in (None, step.partition):
+            continue
+        has_failed = step.status == StepStatus.FAILED
+        for earlier in failed.get((step.asset, step.partition), ()):
+            if not (has_failed and earlier.attempt == step.attempts):  # the last one is the step's own error
+                yield _error_line(step, earlier.attempt, to_text(earlier.ended.replace(tzinfo=UTC)), earlier.text)
+        if has_failed:
             error = step.error or {}
-            yield {
-                "at": step.finished_at,
-                "task": None,
-                "attempt": step.attempts,
-                "asset": step.asset,
-                "partition": step.partition,
-                "stream": "error",
-                "level": "ERROR",
-                "text": (error.get("traceback") or error.get("message") or "failed").rstrip(),
-            }
+            text = error.get("traceback") or error.get("message") or "failed"
+            yield _error_line(step, step.attempts, step.finished_at, text)
+
+
+def _error_line(step: StepRow, attempt: int, at: str | None, text: str) -> dict[str, Any]:
+    """How an attempt failed, as a line of output."""
+    return {
+        "at": at, "task": None, "attempt": attempt, "asset": step.asset, "partition": step.partition,
+        "stream": "error", "level": "ERROR", "text": text.rstrip(),
+    }  # fmt: skip
 
 
 def _captured(

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import assetflow as af
-from assetflow.model.event import Event
+from assetflow.executor.subscribers import HURRY, Audience
+from assetflow.model.event import Event, RunFinished
 from tests.executor.making import ends, file_project
 
 BUSY = """
@@ -310,6 +311,37 @@ def test_a_slow_subscriber_does_not_slow_the_run(tmp_path: Path) -> None:
     assert heard[0] == "run_started"
     assert heard[-1] == "run_finished"
     assert heard.count("step_finished") == 20
+
+
+def test_a_subscriber_that_hangs_is_left_behind_and_the_others_hear_everything() -> None:
+    hold, notes = threading.Event(), list[str]()
+    heard: dict[str, list[Event]] = {"hangs": [], "listens": []}
+
+    def hangs(event: Event) -> None:
+        heard["hangs"].append(event)
+        hold.wait(60)
+
+    events = tuple(
+        RunFinished(at=f"2026-01-01T00:00:0{n}.000000Z", run_id="r", status="succeeded", counts={}) for n in range(3)
+    )
+    audience = Audience([hangs, heard["listens"].append], notes.append)
+    audience.announce(events)
+    audience.close(patience=0.2)
+    hold.set()
+    assert heard["listens"] == list(events)
+    assert heard["hangs"] == [events[0]]
+    assert notes == ["an event subscriber is still busy 0.2 s after the run, and is not told the rest"]
+
+
+def test_a_run_that_is_canceled_does_not_wait_long_for_a_subscriber_that_hangs(tmp_path: Path) -> None:
+    hold, begun = threading.Event(), Begun({"waits"})
+    with file_project(tmp_path, BUSY) as project:
+        run = project.start("waits", on_event=[lambda _event: bool(hold.wait(60)), begun])
+        assert begun.all.wait(60)
+        run.cancel()
+        assert ends(run.result(timeout=HURRY + 30)) == {"done": "materialized", "waits": "canceled"}
+        assert not hold.is_set()
+        hold.set()
 
 
 def test_a_subscriber_that_raises_is_named_once_and_harms_nobody(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import assetflow as af
 from assetflow.errors import UsageError
 from assetflow.model.event import Event
+from assetflow.project.past_runs import find_run, run_output
 from assetflow.project.request import Ask
 
 
@@ -45,6 +46,32 @@ def test_every_attempt_has_a_row(tmp_path: Path) -> None:
     rows = p.query("select attempt, status, error_message from attempts where asset = 'flaky' order by attempt")
     assert [(row["attempt"], row["status"]) for row in rows] == [(1, "failed"), (2, "failed"), (3, "materialized")]
     assert [row["error_message"] for row in rows] == ["attempt 1", "attempt 2", None]
+
+
+def test_the_logs_have_the_error_of_each_attempt(tmp_path: Path) -> None:
+    @af.asset(retry=2)
+    def flaky(context: af.Context) -> int:
+        if context.attempt < 3:
+            raise ValueError(f"attempt {context.attempt}")
+        return context.attempt
+
+    @af.asset(retry=1)
+    def hopeless(context: af.Context) -> int:
+        raise KeyError(f"again {context.attempt}")
+
+    p = project(tmp_path, flaky, hopeless)
+    run = p.materialize()
+    lines = [line for line in run_output(p, find_run(p, str(run.run_id)), None, None) if line["stream"] == "error"]
+    assert [(line["asset"], line["attempt"], line["text"].splitlines()[-1]) for line in lines] == [
+        ("flaky", 1, "ValueError: attempt 1"),
+        ("flaky", 2, "ValueError: attempt 2"),
+        ("hopeless", 1, "KeyError: 'again 1'"),
+        ("hopeless", 2, "KeyError: 'again 2'"),
+    ]
+    assert all("Traceback" in line["text"] for line in lines)
+    assert [line["at"] for line in lines] == sorted(line["at"] for line in lines if line["asset"] == "flaky") + sorted(
+        line["at"] for line in lines if line["asset"] == "hopeless"
+    )
 
 
 @pytest.mark.parametrize(

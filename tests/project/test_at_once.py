@@ -195,6 +195,27 @@ def parts(context: af.Context) -> dict[str, int]:
     assert set(counts.values()) == {1}
 
 
+@pytest.mark.parametrize("batch", ["True", "8"])
+def test_batches_of_two_environments_are_made_once(tmp_path: Path, batch: str) -> None:
+    write_assets(
+        tmp_path,
+        f"""{HEAD}
+import time
+
+@af.asset(partitions=af.StaticPartitions([f"p{{n}}" for n in range(16)]), batch={batch}, pure=True)
+def parts(context: af.Context) -> dict[str, int]:
+    for key in context.partitions:
+        note(key)
+    time.sleep(0.05 * len(context.partitions))  # long enough for the other run to come by
+    return {{key: 1 for key in context.partitions}}
+""",
+    )
+    for process in [runner(tmp_path, "parts", "prod"), runner(tmp_path, "parts", "dev")]:
+        _out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert Counter(notes(tmp_path)) == {f"p{n}": 1 for n in range(16)}
+
+
 # --- pools ---
 
 POOLED = f"""{HEAD}
