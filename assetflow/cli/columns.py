@@ -61,7 +61,11 @@ def cut(text: str, width: int) -> str:
 
 
 def _text(cell: Cell) -> str:
-    text = cell if isinstance(cell, str) else cell[0]
+    return printable(cell if isinstance(cell, str) else cell[0])
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would act on as escapes."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -29,12 +29,17 @@ class Screen:
         self.reader_left = False
         self.out_color = _wants_color(out, environ)
         self.err_color = _wants_color(err, environ)
-        self.width = _width(out, environ)
+        self._environ = environ
         self.err_is_terminal = err.isatty() and environ.get("TERM") != "dumb"
         self.out_is_terminal = out.isatty()
         for stream in (out, err):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # a terminal without a character is no reason to fail
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal as it is now; None where lines may be as long as they are."""
+        return _width(self.out, self._environ)
 
     def no_color(self) -> None:
         """Write no escape codes from now on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import assert_never
 
+from assetflow.cli.columns import printable
 from assetflow.cli.plan_text import explained, explanation_text, plan_text
 from assetflow.cli.progress import Display
 from assetflow.cli.run_text import failure_blocks, summary
@@ -37,6 +38,9 @@ _NAMED = 3
 _STEPS = 12
 """Steps of a plan, and differences, that are listed; more are counted."""
 
+_WIDTH = 80
+"""Columns of a terminal that does not tell."""
+
 _KEYS = "r again  e explain  p pause  q quit  ? help"
 _HELP = """r  look again: plan, and run what is stale, also what failed
 R  rebuild what is selected, also where it is fresh
@@ -58,7 +62,7 @@ class WatchScreen:
         self._plan: Plan | None = None
         self._assets: int | None = None
         self._keys = ""
-        self._standing = False
+        self._standing = ""
         self._paused = False
 
     def keys(self, active: bool) -> None:
@@ -113,12 +117,12 @@ class WatchScreen:
             return
         counted = "" if self._assets is None else f" {amount(self._assets, 'asset')}"
         text = f"{'paused' if self._paused else 'watching'}{counted}  {self._keys}".rstrip()
-        width = self._screen.width or 80
+        width = self._screen.width or _WIDTH
         shown = text if len(text) < width else f"{text[: max(0, width - 2)]}…"
         self._screen.flush()
         self._screen.err.write(self._screen.talk_style(shown, "dim"))
         self._screen.err.flush()
-        self._standing = True
+        self._standing = shown
 
     def end(self) -> None:
         """Take away what stands at the bottom."""
@@ -127,9 +131,10 @@ class WatchScreen:
 
     def _clear(self) -> None:
         if self._standing:
-            self._screen.err.write("\r\x1b[2K")
+            folded = (len(self._standing) - 1) // (self._screen.width or _WIDTH)  # by a terminal made narrower
+            self._screen.err.write("\r\x1b[2K" + "\x1b[A\x1b[2K" * folded)
             self._screen.err.flush()
-            self._standing = False
+            self._standing = ""
 
     def _close_display(self) -> None:
         if self._display is not None:
@@ -149,7 +154,7 @@ class WatchScreen:
 
     def _change(self, change: Change) -> str:
         path = change.path
-        shown = os.path.relpath(path, self._root) if path.startswith(self._root + os.sep) else path
+        shown = printable(os.path.relpath(path, self._root) if path.startswith(self._root + os.sep) else path)
         match change.kind:
             case ChangeKind.MODIFIED:
                 return shown

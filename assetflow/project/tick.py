@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Self
 
 from assetflow.errors import AssetflowError
 from assetflow.executor.result import RunResult
 from assetflow.model.change import Change
+from assetflow.model.keys import show
 from assetflow.model.plan import Plan
 from assetflow.model.record import Partition
 
@@ -99,6 +102,26 @@ class Tick:
     def ok(self) -> bool:
         """Whether nothing was wrong: definitions loaded, and no step failed."""
         return self.error is None and (self.result is None or self.result.ok)
+
+    def __str__(self) -> str:
+        """The tick in words, a line for each thing to know, for `print`."""
+        changed = ", ".join(os.path.basename(change.path) for change in self.changes[:_NAMED])
+        more = f" and {len(self.changes) - _NAMED:,} more" if len(self.changes) > _NAMED else ""
+        lines = [f"tick {self.number}" + (f": {changed}{more} changed" if self.changes else "")]
+        if self.error is not None:
+            lines.append(f"error: {self.error}")
+        elif self.result is None:
+            lines += [] if self.plan is None else str(self.plan).splitlines()
+        else:
+            counts = [f"{count:,} {name}" for name, count in self.result.counts.items() if count]
+            lines.append(", ".join(counts) or "nothing to do")
+            lines += [f"{show(step.asset, step.partition)}: {step.error}" for step in self.result.steps if step.error]
+        lines += [f"{show(each.asset, each.partition)}: {each.describe()}" for each in self.differences]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The tick as preformatted text, for notebooks."""
+        return f"<pre>{escape(str(self))}</pre>"
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -17,6 +17,7 @@ from typing import assert_never
 from assetflow.errors import AssetflowError
 from assetflow.executor.result import RunResult
 from assetflow.model.change import Change
+from assetflow.model.clock import SystemClock
 from assetflow.project.tick import Tick
 from assetflow.watch.coverage import Coverage
 from assetflow.watch.debounce import EMPTY, Gathering, Window
@@ -112,6 +113,8 @@ class Engine:
         self._open = True
         self._until: float | None = None
         self._renew = False
+        self._assets: int | None = None
+        self._clock = order.clock or SystemClock()
 
     # --- from any thread -------------------------------------------------------------------------------------
 
@@ -168,7 +171,7 @@ class Engine:
             if due is not None:
                 instants.append(due)
             if self._until is not None and self._current is None:
-                instants.append(time.monotonic() + max(0.0, self._until - time.time()))
+                instants.append(time.monotonic() + max(0.0, self._until - self._now()))
         timeout = max(0.0, min(instants) - time.monotonic()) if instants else None
         try:
             item: _Item | None = self._inbox.get(timeout=timeout)
@@ -219,8 +222,12 @@ class Engine:
         if self._current is None and self._asked is not None:
             asked, self._asked = self._asked, None
             self._begin((), force=asked.force)
-        if self._current is None and self._until is not None and time.time() >= self._until:
+        if self._current is None and self._until is not None and self._now() >= self._until:
             self._begin(())
+
+    def _now(self) -> float:
+        """The instant by the project's clock, in seconds since the epoch."""
+        return self._clock.now().timestamp()
 
     # --- ticks -----------------------------------------------------------------------------------------------
 
@@ -258,7 +265,9 @@ class Engine:
             return
         match message:
             case Loaded():
-                if self._coverage.take(message.scope, whole=message.assets is not None):
+                other = message.assets not in (None, self._assets)
+                self._assets = message.assets if other else self._assets
+                if self._coverage.take(message.scope, whole=message.assets is not None) or other:
                     self._out.append(
                         Watching(assets=message.assets, folders=self._coverage.folders, polls=self._coverage.polls)
                     )
@@ -274,6 +283,8 @@ class Engine:
             case Broken():
                 self._finish(job, error=message.error)
             case Ended():
+                if job is self._current and message.until is not None and message.until > self._now():
+                    self._until = message.until
                 self._finish(job, result=message.result)
             case Gone():
                 self._finish(job, error=job.death(message.status))
@@ -287,7 +298,7 @@ class Engine:
         if job is self._current:
             if job.stage is Stage.PLANNING:
                 job.stage = Stage.RUNNING
-            self._until = planned.until if planned.until is not None and planned.until > time.time() else None
+            self._until = planned.until if planned.until is not None and planned.until > self._now() else None
             self._out.append(
                 PlanMade(number=job.number, plan=planned.plan, notices=planned.notices, workers=planned.workers)
             )
@@ -308,7 +319,8 @@ class Engine:
         pointless, rest = current.divided(waiting.planned)
         new = tuple(asset for asset in pointless if asset not in current.dropped)
         if not new:
-            self._out.append(GoingOn(number=current.number))
+            if current.remaining:
+                self._out.append(GoingOn(number=current.number))
             return
         if not current.is_at(rest):
             rest = ()

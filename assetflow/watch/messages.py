@@ -120,9 +120,13 @@ class Broken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """All is done; `result` is None where the worker was only to check."""
+    """All is done; `result` is None where the worker was only to check.
+
+    `until` is the time (seconds since the epoch) at which what was made now is overdue, None where nothing will be.
+    """
 
     result: RunResult | None
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,10 @@ from assetflow.project.tick import Difference, Tick
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
-    """The folders that are listened to are others than before; `polls` says that they are looked at instead."""
+    """Other folders are listened to than before, or there are more or fewer assets.
+
+    `polls` says that the folders are looked at instead.
+    """
 
     assets: int | None
     folders: int

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -222,7 +223,16 @@ class Worker:
             echo=lambda line: self.say(Echoed(line=line)),
             notify=lambda text: self.say(Noted(text=text)),
         )
-        self.say(Ended(result=result))
+        self.say(Ended(result=result, until=self._overdue_from(project, planned)))
+
+    def _overdue_from(self, project: Project, planned: planning.Planned) -> float | None:
+        """When the first freshness policy runs out, now that the plan is carried out."""
+        specs = planned.basis.graph.specs
+        if not any(specs[asset].freshness is not None for asset in planned.plan.verdicts):
+            return None
+        after = replace(planned.basis, snapshot=project.snapshot(planned.plan.environment))
+        until = until_ns(planned.universe, planned.plan, after)
+        return None if until is None else until / 1e9
 
     def _tell_imports(self) -> None:
         """Name the installed modules that came in since the start, so that the next worker has them already."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import assetflow as af
+from assetflow.model.clock import Clock
 from assetflow.project.tick import Tick, Watching
 
 PATIENCE = 90.0
@@ -58,10 +59,10 @@ def save(place: Path, text: str) -> None:
 
 @contextmanager
 def watching(
-    root: Path, selection: str | None = None, *, patience: float = PATIENCE, **options: Any
+    root: Path, selection: str | None = None, *, patience: float = PATIENCE, clock: Clock | None = None, **options: Any
 ) -> Iterator[Watching]:
     """A watch of the project in a folder."""
-    watch = af.Project.load(root).watch(selection, **options)
+    watch = af.Project.at(root, clock=clock).watch(selection, **options)
     guard = threading.Timer(patience, watch.close)
     guard.daemon = True
     guard.start()

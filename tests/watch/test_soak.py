@@ -149,7 +149,7 @@ def resident() -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("ticks", "grown"),
-    [pytest.param(30, 4_000, id="small"), pytest.param(1_000, 4_000, id="long", marks=LONG)],
+    [pytest.param(30, 2_000, id="small"), pytest.param(1_000, 2_000, id="long", marks=LONG)],
 )
 def test_a_watch_does_not_grow(tmp_path: Path, ticks: int, grown: int) -> None:
     """Handles are the same after every fifth tick; memory is that of the first tenth, but for `grown` kilobytes."""
