@@ -117,7 +117,8 @@ class Plan:
     """What `materialize` would do: steps in execution order, and the verdict of everything that was looked at.
 
     `as_of` is the instant the plan was made for (UTC text); `upstreams` the direct upstream keys of each asset looked
-    at; `notes` remarks that are no reason to run, such as a package whose exact version moved.
+    at; `notes` remarks that are no reason to run, such as a package whose exact version moved; `left_out` says which
+    targets lack an upstream, where a request leaves such out.
     """
 
     environment: str
@@ -129,6 +130,7 @@ class Plan:
     targets: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     forced: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:

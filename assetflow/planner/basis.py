@@ -18,12 +18,13 @@ class Request:
 
     `in_time` acts on warnings as on overdue assets. `by` and `at` name who asked for new data and when: targets that
     read no other asset, or have side effects, run when their value is older than `at`.
-    `only` leaves upstreams alone; `force` rebuilds the targets whatever their state; `freshness` False leaves policies
-    out.
+    `only` leaves upstreams alone; with `ready`, too, targets that lack an upstream are left out instead of being an
+    error. `force` rebuilds the targets whatever their state; `freshness` False leaves policies out.
     """
 
     targets: Scope
     only: bool = False
+    ready: bool = False
     force: bool = False
     freshness: bool = True
     in_time: bool = False

@@ -85,8 +85,8 @@ def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned
 
 def _request(ask: Ask, targets: Scope) -> Request:
     return Request(
-        targets=targets, only=ask.only, force=ask.force, freshness=ask.freshness, in_time=ask.in_time, by=ask.by,
-        at=ask.at,
+        targets=targets, only=ask.only, ready=ask.ready, force=ask.force, freshness=ask.freshness,
+        in_time=ask.in_time, by=ask.by, at=ask.at,
     )  # fmt: skip
 
 

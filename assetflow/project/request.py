@@ -20,7 +20,7 @@ class Ask:
     """What `plan` and `materialize` take: selections, partitions, and how to treat them.
 
     `partitions` are texts as in selections after `@`; `first` and `last` a range, both included; `config` values by
-    asset and field.
+    asset and field. `ready` goes with `only`: what lacks an upstream is left out instead of being an error.
     """
 
     selection: tuple[str, ...] = ()
@@ -28,6 +28,7 @@ class Ask:
     first: str | None = None
     last: str | None = None
     only: bool = False
+    ready: bool = False
     force: bool = False
     freshness: bool = True
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from assetflow.project.project import Project
 from assetflow.scheduler.memory import Memory, read_memory, write_memory
 from assetflow.scheduler.notices import Notifier
 from assetflow.scheduler.requests import Request, RequestKind
-from assetflow.scheduler.sensors import add_partitions
+from assetflow.scheduler.sensors import add_partitions, ask_sensors
 from assetflow.scheduler.tick import Tick, evaluation_json, tick
 
 Tell = Callable[[str, dict[str, Any]], None]
@@ -46,8 +46,8 @@ class Round:
 
     @property
     def failed(self) -> bool:
-        """Whether something that was requested failed."""
-        return any(each.status == RunStatus.FAILED for each in self.ended)
+        """Whether something that was requested failed, or a sensor or a condition went wrong."""
+        return bool(self.tick.errors) or any(each.status == RunStatus.FAILED for each in self.ended)
 
     def to_json(self) -> dict[str, Any]:
         return {**self.tick.to_json(), "ended": [each.to_json() for each in self.ended]}
@@ -59,7 +59,9 @@ def carry_round(project: Project, tell: Tell) -> Round:
     memory = read_memory(project)
     notifier = Notifier(project, memory, tell)
     ended = [_carry_out(project, memory, Request.from_json(given), tell) for given in memory.under("request:").values()]
-    found = tick(project, memory)
+    asked = ask_sensors(project, memory)
+    add_partitions(project, asked.partitions)  # before the cursors are written: who dies in between asks again
+    found = tick(project, memory, asked)
     changed = [each for each in found.evaluations if each.requested or each.errors]
     detail = {
         "requests": [request.to_json() for request in found.requests],
@@ -70,10 +72,6 @@ def carry_round(project: Project, tell: Tell) -> Round:
     tell("tick", {key: value for key, value in found.to_json().items() if key != "evaluations"})
     for where, message in found.errors:
         tell("error", {"where": where, "message": message})
-    try:
-        add_partitions(project, found.partitions)
-    except AssetflowError as error:
-        tell("error", {"where": "sensor", "message": error.message})
     notifier.freshness()
     ended += [_carry_out(project, memory, request, tell) for request in found.requests]
     notifier.runs()
@@ -87,6 +85,8 @@ def _carry_out(project: Project, memory: Memory, request: Request, tell: Tell) -
     result: RunResult | None = None
     try:
         planned = plan_request(project, request.ask(), None)
+        for message in planned.plan.left_out:
+            tell("waiting", {"by": request.by, "message": message})
         if request.kind is not RequestKind.CONDITION or not planned.plan.is_empty:
             tell("request", {"request": request.id, "by": request.by, "steps": planned.plan.work})
         result = project.run_planned(planned)

@@ -71,6 +71,7 @@ class Request:
             config=self.config,
             force=self.force,
             only=self.kind is RequestKind.CONDITION,
+            ready=self.kind is RequestKind.CONDITION,
             freshness=self.kind is not RequestKind.CONDITION,
             in_time=self.kind is RequestKind.POLICY,
             by=self.by if self.refresh else None,

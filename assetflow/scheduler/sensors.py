@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from assetflow.define.schedule import AddPartitions, RunRequest, Sensor, SensorContext
-from assetflow.errors import AssetflowError, UsageError
+from assetflow.define.schedule import AddPartitions, RunRequest, Sensor
+from assetflow.errors import AssetflowError
 from assetflow.model.clock import from_text, to_text
+from assetflow.model.listed_partitions import DynamicPartitions
+from assetflow.project.dynamic import check_name
 from assetflow.project.project import Project
 from assetflow.project.request import selections_of
 from assetflow.scheduler.memory import Memory
 from assetflow.scheduler.requests import Request, RequestKind
+from assetflow.scheduler.sensor_calls import Answered, call_sensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,53 +36,48 @@ def is_due(sensor: Sensor, memory: Memory, now: datetime) -> bool:
     return now >= asked + sensor.every or now < asked
 
 
-def ask_sensors(sensors: Iterable[Sensor], memory: Memory, now: datetime) -> SensorResult:
-    """Ask what is due; one that raises is told of and asked again after its interval, with the cursor it had."""
+def ask_sensors(project: Project, memory: Memory) -> SensorResult:
+    """Ask what is due; one that goes wrong is told of and asked again after its interval, with the cursor it had."""
+    now = project.clock.now()
+    due = [sensor for sensor in project.loaded.definitions.sensors if is_due(sensor, memory, now)]
+    kept = {sensor.name: memory.get(f"sensor:{sensor.name}") or {} for sensor in due}
+    cursors = [(sensor, kept[sensor.name].get("cursor")) for sensor in due]
     requests: list[Request] = []
     partitions: list[AddPartitions] = []
     errors: list[tuple[str, str]] = []
-    for sensor in sensors:
-        if not is_due(sensor, memory, now):
-            continue
-        name = f"sensor:{sensor.name}"
-        kept = memory.get(name) or {}
-        context = SensorContext(now=now, cursor=kept.get("cursor"))
-        error = None
-        try:
-            answers = _answers(sensor, context)
-        except AssetflowError as problem:
-            error = problem.message
-        except Exception as problem:  # a user's function: it must not end the tick
-            error = f"{type(problem).__name__}: {problem}"
+    for answered in call_sensors(project, cursors, now):
+        name = answered.sensor.name
+        error = answered.error or _problem(project, answered.partitions)
         if error is not None:
-            errors.append((sensor.name, error))
-            memory.set(name, {**kept, "asked": to_text(now), "error": error})
+            errors.append((name, error))
+            memory.set(f"sensor:{name}", {**kept[name], "asked": to_text(now), "error": error})
             continue
-        for place, answer in enumerate(answers):
-            if isinstance(answer, AddPartitions):
-                partitions.append(answer)
-                continue
-            key = None if answer.run_key is None else f"run_key:{sensor.name}:{answer.run_key}"
-            if key is not None and memory.get(key) is not None:
-                continue
-            if key is not None:
-                memory.set(key, to_text(now))
-            requests.append(_request(sensor, answer, place, now))
-        memory.set(name, {"asked": to_text(now), "cursor": context.cursor, "error": None})
+        partitions += answered.partitions
+        requests += _new_requests(answered, memory, now)
+        memory.set(f"sensor:{name}", {"asked": to_text(now), "cursor": answered.cursor, "error": None})
     return SensorResult(requests=tuple(requests), partitions=tuple(partitions), errors=tuple(errors))
 
 
-def _answers(sensor: Sensor, context: SensorContext) -> list[RunRequest | AddPartitions]:
-    found: Any = sensor.fn(context) if inspect.signature(sensor.fn).parameters else sensor.fn()
-    if found is None:
-        return []
-    listed = [found] if isinstance(found, (RunRequest, AddPartitions)) else list(found)
-    for each in listed:
-        if not isinstance(each, (RunRequest, AddPartitions)):
-            raise UsageError(f"it returned {each!r}", hint="return or yield RunRequest(...) and AddPartitions(...)")
-    if context.cursor is not None and not isinstance(context.cursor, str):
-        raise UsageError(f"its cursor is {context.cursor!r}", hint="a cursor is text")
-    return listed
+def _problem(project: Project, partitions: Iterable[AddPartitions]) -> str | None:
+    """Why keys that a sensor wants to add cannot be."""
+    try:
+        for each in partitions:
+            check_name(project.graph, each.name)
+            DynamicPartitions(each.name, tuple(dict.fromkeys(each.keys)))
+    except AssetflowError as error:
+        return error.message
+    return None
+
+
+def _new_requests(answered: Answered, memory: Memory, now: datetime) -> Iterable[Request]:
+    """What a sensor asks for, but for run keys that were there before."""
+    for place, answer in enumerate(answered.requests):
+        key = None if answer.run_key is None else f"run_key:{answered.sensor.name}:{answer.run_key}"
+        if key is not None and memory.get(key) is not None:
+            continue
+        if key is not None:
+            memory.set(key, to_text(now))
+        yield _request(answered.sensor, answer, place, now)
 
 
 def _request(sensor: Sensor, answer: RunRequest, place: int, now: datetime) -> Request:

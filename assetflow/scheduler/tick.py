@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from assetflow.define.schedule import AddPartitions, Job, Sensor
+from assetflow.define.schedule import Job, Sensor
 from assetflow.model.clock import from_text, to_text
 from assetflow.model.condition import AutomationCondition, CronTick
 from assetflow.model.ticks import next_tick
@@ -21,7 +21,7 @@ from assetflow.project.request import Ask
 from assetflow.scheduler.facts import gather
 from assetflow.scheduler.memory import Memory
 from assetflow.scheduler.requests import Request, condition_request, due_jobs, due_policies
-from assetflow.scheduler.sensors import ask_sensors
+from assetflow.scheduler.sensors import SensorResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,6 @@ class Tick:
     at: datetime
     requests: tuple[Request, ...]
     evaluations: tuple[Evaluation, ...]
-    partitions: tuple[AddPartitions, ...]
     errors: tuple[tuple[str, str], ...]
     next: datetime | None
     planned: Planned
@@ -59,10 +58,11 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def tick(project: Project, memory: Memory, *, sensors: bool = True) -> Tick:
+def tick(project: Project, memory: Memory, asked: SensorResult) -> Tick:
     """Decide at the project's present instant; what is to be kept is put into `memory`, and nothing is written.
 
-    A clock that was set back stands still for conditions, so that nothing happens twice.
+    `asked` is what sensors answered before, so that conditions see the partitions that those have added. A clock that
+    was set back stands still for conditions, so that nothing happens twice.
     """
     now = project.clock.now()
     planned = plan_request(project, Ask(), None)
@@ -77,7 +77,6 @@ def tick(project: Project, memory: Memory, *, sensors: bool = True) -> Tick:
     if requested:
         requests.append(condition_request(f"conditions-{stamp}", at, requested))
     requests += due_policies(planned, memory, f"policies-{stamp}")
-    asked = ask_sensors(definitions.sensors if sensors else (), memory, now)
     errors = [*asked.errors]
     for each in evaluations:
         errors += [(each.asset, message) for message in each.errors]
@@ -95,7 +94,6 @@ def tick(project: Project, memory: Memory, *, sensors: bool = True) -> Tick:
         at=at,
         requests=tuple(requests),
         evaluations=tuple(evaluations),
-        partitions=asked.partitions,
         errors=tuple(errors),
         next=next_instant(planned, conditions.values(), definitions.jobs, definitions.sensors, memory),
         planned=planned,

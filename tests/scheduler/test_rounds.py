@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,58 +17,17 @@ import pytest
 
 import assetflow as af
 from assetflow.errors import UsageError
-from assetflow.model.clock import FixedClock
-from assetflow.scheduler.act import Round, carry_round
 from assetflow.scheduler.memory import read_memory
+from assetflow.scheduler.sensors import SensorResult
 from assetflow.scheduler.tick import tick
 from assetflow.scheduler.up import only_one
-
-START = datetime(2026, 1, 1, 5, tzinfo=UTC)
-HEAD = "import os, assetflow as af\n"
-
-
-class Site:
-    """A project whose clock is set by hand; every round opens it anew."""
-
-    def __init__(self, root: Path, environ: dict[str, str] | None = None) -> None:
-        self.root = root
-        self.clock = FixedClock(START)
-        self.environ = environ or {}
-        self.told: list[tuple[str, dict[str, Any]]] = []
-
-    def write(self, text: str) -> None:
-        (self.root / "assets").mkdir(exist_ok=True)
-        (self.root / "assets" / "main.py").write_text(HEAD + text)
-
-    def project(self) -> af.Project:
-        return af.Project.at(self.root, clock=self.clock, environ=self.environ)
-
-    def round(self, **later: float) -> Round:
-        self.clock.instant += timedelta(**later)
-        self.told.clear()
-        with self.project() as project:
-            return carry_round(project, lambda what, fields: self.told.append((what, fields)))
-
-    def made(self) -> list[str]:
-        """The asset partitions that were materialized, in the order of their steps."""
-        with self.project() as project:
-            rows = project.query(
-                "select asset, partition from steps where status = 'materialized' order by run_id, step"
-            )
-        return [row["asset"] if row["partition"] is None else f"{row['asset']}@{row['partition']}" for row in rows]
-
-    def heard(self, what: str) -> list[dict[str, Any]]:
-        return [fields for name, fields in self.told if name == what]
+from tests.scheduler.sites import START, Site, asked
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.chdir(tmp_path)
     return Site(tmp_path)
-
-
-def asked(found: Round) -> list[str]:
-    return [place for request in found.tick.requests for place in request.selection]
 
 
 def test_eager_assets_are_made_at_first_sight_and_again_when_code_or_a_source_changes(site: Site) -> None:
@@ -211,7 +170,7 @@ def test_sensors_are_asked_at_their_interval_each_apart_from_the_others(site: Si
 def test_a_tick_that_is_only_shown_writes_nothing(site: Site) -> None:
     site.write("@af.asset(automation=af.eager())\ndef a(): return 1\n")
     with site.project() as project:
-        found = tick(project, read_memory(project))
+        found = tick(project, read_memory(project), SensorResult())
         assert [request.selection for request in found.requests] == [("a",)]
     assert not (site.root / "catalog").exists()
     assert asked(site.round()) == ["a"]

@@ -17,6 +17,7 @@ from assetflow.define.settings import Settings
 from assetflow.errors import UsageError
 from assetflow.model.clock import FixedClock
 from assetflow.scheduler.memory import read_memory
+from assetflow.scheduler.sensors import SensorResult, ask_sensors
 from assetflow.scheduler.tick import Tick, tick
 
 
@@ -35,7 +36,8 @@ def command(session: Session, explain: bool, at: str | None, sensors: bool, envi
     with session.project(settings) as project:
         if at is not None:
             project.clock = FixedClock(_instant(at))
-        found = tick(project, read_memory(project), sensors=sensors)
+        memory = read_memory(project)
+        found = tick(project, memory, ask_sensors(project, memory) if sensors else SensorResult())
     if session.json:
         session.screen.document(found.to_json())
         return

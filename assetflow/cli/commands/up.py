@@ -84,6 +84,8 @@ def _words(what: str, fields: dict[str, Any]) -> str | None:
         case "ended":
             detail = fields["error"] or f"run {fields['run_id']}"
             return f"{fields['by']}: {fields['status']} ({detail})"
+        case "waiting":
+            return f"{fields['by']}: {fields['message']}"
         case "notice":
             return f"notice: {fields['text']}"
         case _:
