@@ -67,11 +67,12 @@ class _Process:
             "now": to_text(now),
             "sensors": [{"name": sensor.name, "cursor": cursor} for sensor, cursor in asked],
         }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASSETFLOW_")}
         self.over = self.through = False
         self._lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._process = subprocess.Popen(
             module_command("assetflow.scheduler.sensor_process"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, **project.environ}, cwd=settings.root, start_new_session=True,
+            env={**inherited, **project.environ}, cwd=settings.root, start_new_session=True,
         )  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -91,6 +92,9 @@ class _Process:
     def answer(self, sensor: Sensor) -> Answered:
         """What came of a sensor, in the order in which they were asked for."""
         began, late = self._next(LOADING)
+        if began is not None and "error" in began:
+            self.over = True
+            return _answered(sensor, began)
         if began is not None:
             found, late = self._next(sensor.timeout.total_seconds())
             if found is not None:

@@ -1,8 +1,9 @@
 """The process in which sensors are called: what one of them does to it, it does to nobody else.
 
 Reads one JSON document from standard input, `{"root", "settings", "now", "sensors": [{"name", "cursor"}]}`, and answers
-with a JSON document per line on what was standard output: `{"began": name}`, then what came of it. What sensors print
-goes to standard error. When standard input is closed, its scheduler is gone, and it ends.
+with a JSON document per line on what was standard output: `{"began": name}`, then what came of it; `{"error"}` first
+where the definitions cannot be loaded. What sensors print goes to standard error. When standard input is closed, its
+scheduler is gone, and it ends.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ def main() -> None:
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.chdir(asked["root"])
-    sensors = {each.name: each for each in Project.at(asked["root"], **asked["settings"]).loaded.definitions.sensors}
+    try:
+        found = Project.at(asked["root"], **asked["settings"]).loaded.definitions.sensors
+    except AssetflowError as error:  # files that changed a moment ago
+        _say(told, {"error": error.message})
+        os._exit(1)
+    sensors = {each.name: each for each in found}
     now = from_text(asked["now"])
     for each in asked["sensors"]:
         _say(told, {"began": each["name"]})
