@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from assetflow.executor.result import StepResult
@@ -11,6 +11,7 @@ from assetflow.graph.graph import AssetGraph
 from assetflow.model.keys import show
 from assetflow.model.plan import Plan, PlanStep
 from assetflow.model.record import StepStatus
+from assetflow.planner.fan_out import opened_by
 
 BAD = frozenset({StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELED})
 """Ends that leave no value behind."""
@@ -20,13 +21,13 @@ def due_now(plan: Plan, graph: AssetGraph, ended: Collection[Place]) -> tuple[Pl
     """The part of a plan that can run now, and whether another has to wait for dynamic partitions.
 
     Where a step is about to change dynamic partitions, everything that is partitioned by them, or downstream of that,
-    waits until their keys are known. Steps that change the very partitions they wait for go first, with what they need.
+    waits until their keys are known, and so does what waits for fan-outs that follow from this one. Steps that change
+    the very partitions they wait for go first, with what they need.
     """
     movers = {step.asset for step in plan.steps if graph.specs[step.asset].adds_partitions and _is_open(step, ended)}
     if not movers:
         return plan, False
-    partitioned = _partitioned(graph, _names(graph, movers))
-    held = {*partitioned, *graph.descendants(partitioned)}
+    held = set(opened_by(graph, movers, within=plan.verdicts).held)
     if movers <= held:
         first = [mover for mover in sorted(movers) if not (graph.ancestors([mover]) - {mover}) & movers]
         held -= {*first, *graph.ancestors(first)}
@@ -39,28 +40,16 @@ def without_keys(graph: AssetGraph, ended: Mapping[Place, StepResult]) -> dict[s
     What is partitioned itself still runs for the keys that are known.
     """
     blocked: dict[str, str] = {}
+    seen: set[str] = set()
     for place, result in ended.items():
-        names = graph.specs[place[0]].adds_partitions
-        if result.status in BAD and names:
-            partitioned = _partitioned(graph, names)
-            for asset in graph.descendants(partitioned) - set(partitioned):
-                blocked.setdefault(asset, result.caused_by or show(*place))
+        if result.status not in BAD or not graph.specs[place[0]].adds_partitions or place[0] in seen:
+            continue
+        seen.add(place[0])
+        found = opened_by(graph, [place[0]])
+        for asset in found.held - found.partitioned:
+            blocked.setdefault(asset, result.caused_by or show(*place))
     return blocked
 
 
 def _is_open(step: PlanStep, ended: Collection[Place]) -> bool:
     return any((step.asset, partition) not in ended for partition in step.partition_keys())
-
-
-def _names(graph: AssetGraph, movers: Iterable[str]) -> set[str]:
-    return {name for mover in movers for name in graph.specs[mover].adds_partitions}
-
-
-def _partitioned(graph: AssetGraph, names: Collection[str]) -> list[str]:
-    """The assets that are partitioned by any of these dynamic partitions."""
-    wanted = set(names)
-    return [
-        key
-        for key, spec in graph.specs.items()
-        if spec.partitions is not None and wanted.intersection(spec.partitions.dynamic_names)
-    ]

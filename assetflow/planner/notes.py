@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from assetflow.model.cause import CodeChanged
 from assetflow.model.plan import AssetVerdict, PlanStep
 from assetflow.planner.basis import Basis
+from assetflow.planner.fan_out import opened_by
 from assetflow.planner.universe import Universe
 
 _NAMED = 5
@@ -16,17 +17,13 @@ def notes(
     universe: Universe, basis: Basis, verdicts: Mapping[str, AssetVerdict], steps: Sequence[PlanStep]
 ) -> tuple[str, ...]:
     """What may change while the plan is carried out, and packages that are not what values were made with."""
-    return (*_added_partitions(universe, steps), *_moved_packages(basis, verdicts))
+    return (*_added_partitions(universe, verdicts, steps), *_moved_packages(basis, verdicts))
 
 
-def _added_partitions(universe: Universe, steps: Sequence[PlanStep]) -> list[str]:
+def _added_partitions(universe: Universe, verdicts: Mapping[str, AssetVerdict], steps: Sequence[PlanStep]) -> list[str]:
     """Which dynamic partitions may change while the plan is carried out; what follows is planned then."""
-    adding: dict[str, list[str]] = {}
-    for step in steps:
-        for name in universe.graph.specs[step.asset].adds_partitions:
-            assets = adding.setdefault(name, [])
-            if step.asset not in assets:
-                assets.append(step.asset)
+    movers = {step.asset for step in steps if universe.graph.specs[step.asset].adds_partitions}
+    adding = opened_by(universe.graph, movers, within=verdicts).names if movers else {}
     return [
         f"partitions `{name}` may change when {', '.join(f'`{asset}`' for asset in assets)} has run; "
         "what follows from that is planned then"

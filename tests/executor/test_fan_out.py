@@ -312,6 +312,48 @@ def page_alone(context: af.Context) -> str:
     return str(context.partition)
 
 
+@af.asset(partitions=FILES, adds_partitions=[PAGES], deps=["listing"])
+def chapters(context: af.Context) -> int:
+    context.add_partitions("pages", [f"{context.partition}-0"])
+    return 1
+
+
+@af.asset
+def bound(page: list[str], notes: Notes) -> list[str]:
+    notes.write("bound")
+    return page
+
+
+def test_what_waits_for_the_second_fan_out_waits_for_the_first(tmp_path: Path) -> None:
+    """Nothing but the names of partitions leads from the listing to the pages, where nothing has a step yet."""
+    keys(tmp_path)
+    p = project(tmp_path, listing, chapters, page_alone, bound)
+    assert p.plan().notes == (
+        "partitions `files` may change when `listing` has run; what follows from that is planned then",
+        "partitions `pages` may change when `chapters` has run; what follows from that is planned then",
+    )
+    assert p.plan("listing").notes == p.plan().notes[:1]
+    p.materialize()
+    assert notes(tmp_path) == ["bound"]
+    for more in (["x"], ["x", "y"]):
+        keys(tmp_path, *more)
+        run = p.materialize(force=True)
+        assert [step.asset for step in run.steps][-1] == "bound"
+        assert notes(tmp_path) == ["bound"]
+        assert p.load("bound") == [f"{name}-0" for name in more]
+    assert p.plan().is_empty
+
+
+def test_without_the_first_fan_out_what_waits_for_the_second_never_runs(tmp_path: Path) -> None:
+    @af.asset(key="listing", adds_partitions=["files"])
+    def broken(context: af.Context) -> int:
+        raise ValueError("no")
+
+    p = project(tmp_path, broken, chapters, page_alone, bound)
+    assert ends(p.materialize()) == {"listing": "failed", "bound": "skipped"}
+    assert notes(tmp_path) == []
+
+
 def test_an_asset_that_finds_its_own_partitions(tmp_path: Path) -> None:
     links = {"start": ["a", "b"], "a": ["c"], "b": ["a"], "c": ["start", "d"], "d": []}
 
