@@ -184,7 +184,7 @@ class Worker:
             return read_partitions(parts, wanted, partition_column=item.partition_column, connection=connection)
         if source is not None:
             files = [self.project / file for part in item.items for file in part.files or ()]
-            return read_file(files[0] if len(files) == 1 else files, wanted, connection=connection)
+            return read_file(files[0] if len(files) == 1 else files, wanted, connection=connection, reads=log)
         if item.several:
             objects = [(part.partition or "", StoredObject.from_json(part.payload or {})) for part in item.items]
             return self.store.load_many(

@@ -22,11 +22,12 @@ _CUT = frozenset({AskedKind.POLARS_FRAME, AskedKind.ARROW_TABLE, AskedKind.DUCKD
 
 @dataclass(slots=True)
 class _Input:
-    """One parameter: what was noted of it, or what is known without looking."""
+    """One parameter: what was noted of it, or what is known without looking; `is_whole` counts as read whole."""
 
     item: InputCall
     log: ReadLog = field(default_factory=ReadLog)
     known: Read | None = None
+    is_whole: bool = False
 
 
 class Reading:
@@ -44,7 +45,8 @@ class Reading:
         if item.columns is None:
             value = load(wanted, noted.log)
             if not _is_watched(value, noted.log, item):
-                noted.log.everything = True
+                noted.is_whole = True
+                noted.log.everything = noted.log.everything or not _is_noted(value, noted.log)
             return value
         _check_columns(item)
         kind = asked(wanted).kind
@@ -77,7 +79,8 @@ class Reading:
         That holds only while nothing has asked for the names of the columns: what the function did then is not known.
         """
         logs = [noted.log for noted in self._inputs if noted.log.scans]
-        if not logs or self._call.batch or any(log.resolved for log in logs):
+        foreign = any(noted.is_whole and noted.log.leaves for noted in self._inputs)
+        if not logs or foreign or self._call.batch or any(log.resolved for log in logs):
             return
         frames = list(_outputs(value))
         if not frames or not all(is_lazy(frame) for frame in frames):
@@ -137,7 +140,7 @@ class Reading:
         return {upstream: read.to_json() for upstream, read in sorted(found.items()) if read is not None}
 
     def _noted(self, noted: _Input) -> Read | None:
-        if noted.log.everything:
+        if noted.log.everything or noted.is_whole:
             return None
         # the union of partitions is made only where their columns agree, whichever are read
         names = None if noted.item.several else self._names
@@ -148,6 +151,12 @@ def _is_watched(value: Any, log: ReadLog, item: InputCall) -> bool:
     """Whether all that was handed over are lazy frames, each file of which is watched."""
     values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else (value,)
     return bool(item.items) and log.scans == len(item.items) and all(is_lazy(each) for each in values)
+
+
+def _is_noted(value: Any, log: ReadLog) -> bool:
+    """Whether all that was handed over are lazy frames that note when they are used."""
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else (value,)
+    return bool(log.leaves) and all(is_lazy(each) for each in values)
 
 
 def _are_tables(item: InputCall) -> bool:

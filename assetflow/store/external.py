@@ -21,22 +21,33 @@ from assetflow.store.hashing import FILE_ALGORITHM, file_digest
 if TYPE_CHECKING:
     import polars as pl
 
+    from assetflow.store.read_log import ReadLog
+
 _COMPRESSIONS = (".gz", ".zst", ".zlib")
 _IPC = (".ipc", ".arrow", ".feather")
 _CSV = {".csv": ",", ".tsv": "\t"}
 _LINES = (".ndjson", ".jsonl")
+_FOLLOWED = 200
+"""Files of a source beyond which nobody looks at how a query uses their scans."""
+
 _WORKS = ("Path", "bytes", "str", "pl.DataFrame", "pl.LazyFrame", "duckdb.DuckDBPyRelation", "pd.DataFrame")
 
 
 def read_file(
-    path: Path | Sequence[Path], as_type: object = None, *, connection: Any = None, who: str | None = None
+    path: Path | Sequence[Path],
+    as_type: object = None,
+    *,
+    connection: Any = None,
+    who: str | None = None,
+    reads: ReadLog | None = None,
 ) -> Any:
     """Read one file, or several as one value, as the type that an annotation asks for.
 
     `Path`, `bytes` and `str` (UTF-8) give the file itself; a frame type or a relation reads it by its suffix:
     .csv and .tsv (also .gz, .zst), .parquet, .json, .ndjson, .jsonl, .ipc, .arrow, .feather. Of several files
     frame types receive the union of rows in the order given, `list[T]` one value each, `dict[str, T]` one
-    value by file name. None gives the path, or the list of paths. `who` names the value in messages.
+    value by file name. None gives the path, or the list of paths. `who` names the value in messages; in `reads` is
+    noted when scans that were handed out are used.
     """
     single = isinstance(path, (str, os.PathLike))
     paths = [Path(path)] if isinstance(path, (str, os.PathLike)) else [Path(each) for each in path]
@@ -55,6 +66,7 @@ def read_file(
         format=_format(paths),
         asked=wanted,
         connection=connection,
+        reads=reads,
     )
     if wanted.kind in FRAME_KINDS:
         return _read_table(paths, request)
@@ -162,6 +174,11 @@ def _read_table(paths: list[Path], request: LoadRequest) -> Any:
     import polars as pl
 
     frames = [_scan(path, request) for path in paths]
+    if request.reads is not None and request.asked.kind is AskedKind.POLARS_LAZY and len(paths) <= _FOLLOWED:
+        from assetflow.store.watched_scan import noted_file  # imports polars
+
+        if all(_suffix(path) != ".json" for path in paths):
+            frames = [noted_file(frame, path, request.reads) for frame, path in zip(frames, paths, strict=True)]
     return table_as(frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical"), request)
 
 

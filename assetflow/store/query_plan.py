@@ -14,13 +14,13 @@ from typing import Any
 import polars as pl
 
 Leaf = tuple[Any, Path]
-"""A lazy frame as it was handed to a function, and a Parquet file with its columns."""
+"""A scan that was handed to a function, and a file of it."""
 
 LARGEST = 64 << 20
 """Bytes of a plan, with the frames in memory that are part of it, beyond which it is not looked at."""
 
-_SCAN, _KIND, _END = b"\x81\xa4Scan\x83\xa7sources\x81\xa5Paths", b"\xa9scan_type", b"\xa7version"
-_NO_PATHS = _SCAN + b"\x90"
+_SCAN, _OPTIONS = b"\x81\xa4Scan\x83\xa7sources\x81\xa5Paths", b"\xb1unified_scan_args"
+_KIND, _END = b"\xa9scan_type", b"\xa7version"
 _LITERALLY = ((b"\xa4glob\xc3", b"\xa4glob\xc2"), (b"\xa7enabled\xc3", b"\xa7enabled\xc2"))
 """How polars writes a scan down (in MessagePack), and the options by which a path would be more than a name."""
 
@@ -59,22 +59,39 @@ def _replaced(written: bytes, leaf: pl.LazyFrame, path: Path) -> bytes:
 
     Plans are written as lists of nodes, so that a node looks the same wherever it stands.
     """
-    stands_in = _written(pl.scan_parquet(path, glob=False, hive_partitioning=False))
-    paths = stands_in[stands_in.index(_SCAN) : stands_in.index(b"\xb1unified_scan_args")]
-    before, *after = written.split(_kind(_written(leaf)))
-    parts = []
-    for following in after:
-        start = before.rindex(_NO_PATHS)
-        options = before[start + len(_NO_PATHS) :]
-        for asked, literal in _LITERALLY:
-            options = options.replace(asked, literal)
-        parts += [before[:start], paths, options, _kind(stands_in)]
-        before = following
-    return b"".join([*parts, before])
+    before, after = _written(leaf), _written(_stand_in(leaf, path))
+    start, kind = _files(before), _kind(before)
+    parts: list[bytes] = []
+    done = 0
+    while (found := written.find(start, done)) >= 0:
+        at = written.index(_KIND, found)
+        if written.startswith(kind, at):
+            options = written[found + len(start) : at]
+            for asked, literal in _LITERALLY:
+                options = options.replace(asked, literal)
+            parts += [written[done:found], _files(after), options, _kind(after)]
+            done = at + len(kind)
+        else:
+            parts.append(written[done:at])
+            done = at
+    return b"".join([*parts, written[done:]])
+
+
+def _stand_in(leaf: pl.LazyFrame, path: Path) -> pl.LazyFrame:
+    """A scan whose columns are known without reading what is behind the leaf once more."""
+    if path.suffix == ".parquet":
+        return pl.scan_parquet(path, glob=False, hive_partitioning=False)
+    # polars keeps the schema that it infers with the scan, and does not infer it again when the query runs
+    return pl.scan_csv(path, schema=leaf.collect_schema(), glob=False)
+
+
+def _files(written: bytes) -> bytes:
+    """What a plan of one scan says about its files."""
+    return written[written.index(_SCAN) : written.index(_OPTIONS)]
 
 
 def _kind(written: bytes) -> bytes:
-    """What a plan of one scan says about where its rows are read."""
+    """What a plan of one scan says about how they are read."""
     return written[written.index(_KIND) : written.rindex(_END)]
 
 

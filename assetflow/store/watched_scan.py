@@ -46,6 +46,30 @@ class WatchedFiles:
         return (WatchedFiles, (self._paths, None))
 
 
+class _Noted:
+    """Takes part in a query, and notes when the query is resolved: then it may have been carried out."""
+
+    def __init__(self, log: ReadLog) -> None:
+        self._log = log
+
+    def __call__(self, frame: pl.LazyFrame, _schema: pl.Schema) -> pl.LazyFrame:
+        if not self._log.inspecting:
+            self._log.reads(None)
+        return frame
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a copy elsewhere is read where nobody sees it
+        if not self._log.inspecting:
+            self._log.reads(None)
+        return (_Noted, (ReadLog(),))
+
+
+def noted_file(frame: pl.LazyFrame, path: Path, log: ReadLog) -> pl.LazyFrame:
+    """A scan of a source file that notes in `log` when it is used; which columns are read is not seen."""
+    log.leaves.append((frame, path))
+    return frame.pipe_with_schema(_Noted(log))
+
+
 def watched_files(paths: Sequence[Path], log: ReadLog) -> pl.LazyFrame | None:
     """The files as a lazy frame whose reads are noted in `log`; None where this polars cannot do that."""
     try:

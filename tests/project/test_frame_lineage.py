@@ -220,3 +220,49 @@ def test_looking_at_queries_reads_nothing(tmp_path: Path) -> None:
     project.materialize("+f")
     (row,) = project.query("select reads from materializations where asset = 'f'")
     assert json.loads(row["reads"]) == {"orders": {"columns": ["id"], "names": ["id"]}}
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("raw.csv", "id,q\n1,2\n"),
+        ("raw.tsv", "id\tq\n1\t2\n"),
+        ("raw.ndjson", '{"id": 1, "q": 2}\n'),
+        ("raw*.csv", "id,q\n1,2\n"),
+    ],
+)
+def test_scans_of_source_files_are_followed(path: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / path.replace("*", "1")).write_text(text)
+    (tmp_path / path.replace("*", "2")).write_text(text)
+    more = f"""
+
+af.source("raw", path="{path}")
+af.source("other", path="other.csv")
+
+
+@af.asset
+def f(raw: pl.LazyFrame, other: pl.LazyFrame, orders: pl.LazyFrame) -> pl.LazyFrame:
+    return raw.join(other, on="q").join(orders, on="id").select("id", n=pl.col("q") + 1)
+
+
+@af.asset
+def counted(raw: pl.LazyFrame) -> pl.LazyFrame:
+    return raw.select("id", n=pl.lit(raw.select(pl.col("q").sum()).collect().item()))
+"""
+    (tmp_path / "other.csv").write_text("q,z\n2,3\n")
+    project = write(tmp_path, more)
+    run = project.materialize("+f or +counted")
+    assert run.ok, run
+    keys = {
+        ("raw", "id", "join key"),
+        ("orders", "id", "join key"),
+        ("raw", "q", "join key"),
+        ("other", "q", "join key"),
+    }
+    assert edges(project, "f") == {
+        ("id", "raw", "id", "value"), ("n", "raw", "q", "value"),
+        *((column, *key) for column in ("id", "n") for key in keys),
+    }  # fmt: skip
+    assert edges(project, "counted") == {
+        ("id", "raw", "id", "value"), ("n", "raw", "*", "rows"), ("*", "raw", "*", "unknown"),
+    }  # fmt: skip
