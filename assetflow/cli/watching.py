@@ -34,9 +34,10 @@ def follow(session: Session, settings: Settings, ask: Ask, way: WatchWay, *, hoo
         output.keys(keys.active)
         try:
             for report in engine.reports():
-                _show(session, output.show, report)
                 if isinstance(report, TickEnded):
                     _refuse_at_once(report.tick)
+                _show(session, output.show, report)
+                if isinstance(report, TickEnded):
                     if hook is not None:
                         run_hook(session, hook, report.tick, settings, say=output.hooked)
                     output.idle()

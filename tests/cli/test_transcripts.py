@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import assetflow, environment
+from tests.cli.calling import assetflow, environment, process
 
 TRANSCRIPTS = sorted(Path(__file__).with_name("transcripts").glob("*.txt"))
 
@@ -79,7 +79,8 @@ def _played(text: str, root: Path) -> Iterator[str]:
 def _answer(command: str, root: Path, environ: dict[str, str]) -> Iterator[str]:
     program, *args = shlex.split(command)
     assert program == "assetflow"
-    ended = assetflow(*args, at=root, environ=environ)
+    # a watch ends by a signal, which is to reach nobody else
+    ended = (process if args[0] == "watch" else assetflow)(*args, at=root, environ=environ)
     yield from (f"> {line}".rstrip() for line in _steady(ended.out, root))
     yield from (f"! {line}".rstrip() for line in _steady(ended.err, root))
     if ended.code:
