@@ -20,6 +20,7 @@ ELSEWHERE = {"catalog.py", "frames.py"}
 TINY = {
     "code_versions.py": "--assets 6 --helpers 3 --repeat 1",
     "cold_polars.py": "--rows 100 --repeat 1",
+    "data_versions.py": "--rows 100 --repeat 1",
     "edited_plan.py": "--assets 6 --helpers 3 --repeat 1",
     "lineage.py": "--edges 1000 --repeat 1",
     "memory.py": "--steps 3 --megabytes 1",
