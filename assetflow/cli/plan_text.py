@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from assetflow.cli.columns import Cell, columns
@@ -45,18 +46,36 @@ def explained(plan: Plan, assets: Sequence[str]) -> tuple[Explanation, ...]:
     return tuple(plan.explain(asset) for asset in assets)
 
 
-def explanation_text(screen: Screen, explanations: Iterable[Explanation]) -> str:
-    """Trees of explanations: each asset with its verdict and causes, its upstreams below it."""
+def explanation_text(
+    screen: Screen,
+    explanations: Iterable[Explanation],
+    accepted: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
+) -> str:
+    """Trees of explanations: each asset with its verdict and causes, its upstreams below it.
+
+    `accepted` are the notes by which a value counts as made by the present code.
+    """
     lines: list[str] = []
     for root in explanations:
         if lines:
             lines.append("")
         for node, lead, below in _walk(root):
             lines += _node_lines(screen, node, lead, below)
+            if not node.repeated:
+                inner = screen.style(below + ("│  " if node.upstream else "   "), "dim")
+                lines += [f"{inner}accepted: {accepted_words(note)}" for note in accepted.get(node.asset, ())]
     return "\n".join(lines)
 
 
-def explanation_json(explanations: Iterable[Explanation]) -> list[dict[str, Any]]:
+def accepted_words(note: Mapping[str, Any]) -> str:
+    """Who accepted a change of code, why, and what had changed."""
+    changed = ", ".join(f"`{name}`" for name in note.get("components") or ())
+    return f"{note.get('reason')} (by {note.get('by')}{f'; changed: {changed}' if changed else ''})"
+
+
+def explanation_json(
+    explanations: Iterable[Explanation], accepted: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({})
+) -> list[dict[str, Any]]:
     """The nodes of the trees in the order they are drawn, each with its depth."""
     nodes = []
     for root in explanations:
@@ -69,6 +88,7 @@ def explanation_json(explanations: Iterable[Explanation]) -> list[dict[str, Any]
                     "verdict": str(node.verdict.verdict),
                     "groups": [] if node.repeated else [_group_json(group) for group in node.verdict.groups],
                     "repeated": node.repeated,
+                    "accepted": [] if node.repeated else [dict(note) for note in accepted.get(node.asset, ())],
                 }
             )
     return nodes

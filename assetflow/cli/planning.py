@@ -9,6 +9,7 @@ from assetflow.cli.code_text import changes_of, changes_text
 from assetflow.cli.plan_text import explained, explanation_json, explanation_text, plan_text
 from assetflow.cli.session import Session
 from assetflow.define.settings import Settings
+from assetflow.project.accept import acceptances
 from assetflow.project.planning import Planned
 from assetflow.project.request import Ask
 
@@ -36,15 +37,16 @@ def show_plan(session: Session, settings: Settings, ask: Ask, view: PlanView) ->
         note_plan(session, planned)
         if view.explain is not None:
             found = explained(plan, view.explain)
+            accepted = acceptances(project, planned, [key for node in found for key in node.assets()])
             changes = changes_of(project, planned, found) if view.diff else ()
             if session.json:
                 document = {
-                    "environment": plan.environment, "as_of": plan.as_of, "nodes": explanation_json(found),
+                    "environment": plan.environment, "as_of": plan.as_of, "nodes": explanation_json(found, accepted),
                     "notes": list(plan.notes),
                 }  # fmt: skip
                 screen.document({**document, **({"changes": [c.to_json() for c in changes]} if view.diff else {})})
             elif found:
-                screen.data(explanation_text(screen, found))
+                screen.data(explanation_text(screen, found, accepted))
                 if changes:
                     screen.data("\n" + changes_text(screen, changes))
             else:

@@ -111,6 +111,16 @@ class Explanation:
     upstream: tuple[Explanation, ...] = ()
     repeated: bool = False
 
+    def assets(self) -> frozenset[str]:
+        """Every asset of the tree."""
+        found: set[str] = set()
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            found.add(node.asset)
+            stack += node.upstream
+        return frozenset(found)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from assetflow.project.project import Project
 
 ACCEPTED = "accepted"
+
+_ACCEPTED = f"""
+select asset, "partition", id, cast(metadata -> '$.{ACCEPTED}' as varchar) as note from materializations
+where asset in (select unnest($assets)) and json_exists(metadata, '$.{ACCEPTED}') order by asset, "order" desc"""
 """The name in a materialization's metadata: `{"reason", "by", "code_version", "components"}`, of the code before."""
 
 
@@ -99,6 +103,19 @@ def accept(
     return done
 
 
+def acceptances(project: Project, planned: Planned, assets: Iterable[str]) -> dict[str, list[Json]]:
+    """Of assets of a plan, the notes by which what is published counts as made by the present code: each once."""
+    if not project.settings.catalog_root.is_dir():
+        return {}
+    rows = project.query(_ACCEPTED, {"assets": sorted(assets)})
+    found: dict[str, dict[str, Json]] = {}
+    for row in rows:
+        record = planned.basis.snapshot.current.get(row["asset"], {}).get(row["partition"])
+        if record is not None and record.materialization == row["id"]:
+            found.setdefault(row["asset"], {})[row["note"]] = json.loads(row["note"])
+    return {asset: list(notes.values()) for asset, notes in found.items()}
+
+
 def _concerned(planned: Planned) -> tuple[tuple[Accepted, ...], tuple[str, ...]]:
     """The partitions that are stale by code, and the selected assets that have none."""
     found: list[Accepted] = []
@@ -165,8 +182,8 @@ class _Facts:
         self._edges = snapshot.edges(ids)
         self._reads = snapshot.reads(ids)
         rows = project.query(
-            "select id, cast(config as varchar) as config, cast(metadata as varchar) as metadata from materializations "
-            "where id in (select unnest($ids))",
+            "select id, cast(config as varchar) as config, cast(metadata as varchar) as metadata, "
+            "cast(undeclared as varchar) as undeclared from materializations where id in (select unnest($ids))",
             {"ids": ids},
         )
         self._rows: Mapping[str, dict[str, Any]] = {row["id"]: row for row in rows}
@@ -188,5 +205,6 @@ class _Facts:
             "payload": payload,
             "metadata": {**json.loads(row["metadata"] or "{}"), ACCEPTED: note},
             "reads": reads or None,
+            "undeclared": json.loads(row["undeclared"] or "null"),
             "made_at": record.materialized_at,
         }

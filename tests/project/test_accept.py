@@ -128,3 +128,16 @@ def test_the_command_says_what_it_covered(tmp_path: Path) -> None:
     shown = assetflow("show", "number", at=tmp_path).out
     assert "same (by ana; changed: `assets/a.py:helper`)" in shown
     assert "accepted: same" in assetflow("history", "number", at=tmp_path).out
+
+
+def test_an_explanation_says_what_was_accepted(tmp_path: Path) -> None:
+    project(tmp_path).materialize()
+    project(tmp_path, "2 - 1").accept("number", reason="the same number", by="ana")
+    shown = assetflow("plan", "--explain", "parts", at=tmp_path)
+    assert "accepted: the same number (by ana; changed: `assets/a.py:helper`)" in shown.out
+    nodes = assetflow("plan", "--explain", "parts", "--json", at=tmp_path).json["nodes"]
+    assert {node["asset"]: [note["reason"] for note in node["accepted"]] for node in nodes} == {
+        "parts": [], "number": ["the same number"],
+    }  # fmt: skip
+    project(tmp_path, "2 - 1").materialize("number", force=True)
+    assert "accepted" not in assetflow("plan", "--explain", "parts", at=tmp_path).out

@@ -55,6 +55,14 @@ def findings(folder: Path, *selection: str) -> dict[str, dict[str, object]]:
     return {found["asset"]: found for found in project.determinism(result.run_id)}
 
 
+def test_a_list_tells_what_is_not_deterministic(folder: Path) -> None:
+    findings(folder, "steady", "moody")
+    listed = {row["asset"]: row["deterministic"] for row in assetflow("list", "--json", at=folder).json}
+    assert (listed["steady"], listed["moody"], listed["noisy"]) == (True, False, None)
+    lines = assetflow("list", at=folder).out.splitlines()
+    assert [line.split()[0] for line in lines if "not deterministic" in line] == ["moody"]
+
+
 def test_what_is_made_equal_twice_is_recorded_so(folder: Path) -> None:
     assert findings(folder, "steady")["steady"]["deterministic"] is True
 

@@ -11,6 +11,7 @@ from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.model.freshness import FreshnessState
 from assetflow.project.listing import AssetListing
+from assetflow.project.project import Project
 
 
 @click.command("list", cls=Command, short_help=COMMANDS["list"])
@@ -21,21 +22,33 @@ def command(session: Session, selection: tuple[str, ...], environment: str | Non
     """List the selected assets, all without a selection, with their verdicts."""
     with session.project(session.settings(environment=environment)) as project:
         listings = project.assets(selection or None)
+        known = _determinism(project) if project.settings.catalog_root.is_dir() else {}
     screen = session.screen
     if session.json:
-        screen.document([listing.to_json() for listing in listings])
+        screen.document([{**listing.to_json(), "deterministic": known.get(listing.asset)} for listing in listings])
     elif listings:
         header = ("asset", "verdict", "partitions", "group", "description")
-        screen.data(columns(screen, [_row(listing) for listing in listings], header=header, right={2}))
+        rows = [_row(listing, known.get(listing.asset)) for listing in listings]
+        screen.data(columns(screen, rows, header=header, right={2}))
     else:
         screen.talk("no asset is selected" if selection else "the project declares no asset yet")
 
 
-def _row(listing: AssetListing) -> list[Cell]:
+def _determinism(project: Project) -> dict[str, bool]:
+    """Of assets that were ever called twice, whether every partition last came out equal."""
+    found: dict[str, bool] = {}
+    for finding in project.determinism():
+        found[finding["asset"]] = found.get(finding["asset"], True) and finding["deterministic"]
+    return found
+
+
+def _row(listing: AssetListing, deterministic: bool | None) -> list[Cell]:
     partitions = "" if listing.partitions is None else f"{listing.partitions[1]:,} of {listing.partitions[0]:,}"
     if listing.outside:
         partitions = ", ".join(part for part in (partitions, f"{listing.outside:,} outside") if part)
     description = listing.description.strip().partition("\n")[0]
+    if deterministic is False:
+        description = f"not deterministic; {description}" if description else "not deterministic"
     return [listing.asset, verdict_cell(listing), partitions, (listing.group, "dim"), (description, "dim")]
 
 

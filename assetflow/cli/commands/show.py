@@ -14,6 +14,7 @@ from assetflow.cli.commands.list import verdict_cell
 from assetflow.cli.determinism import difference_words
 from assetflow.cli.growth_text import column_cells, growth_cells, skipped_words
 from assetflow.cli.options import Command, environment_option
+from assetflow.cli.plan_text import accepted_words
 from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
@@ -167,9 +168,3 @@ def _verified(findings: list[dict[str, Any]]) -> Iterator[list[Cell]]:
         yield [("determinism", "dim"), which + difference_words(finding)]
     if findings and not differing:
         yield [("determinism", "dim"), f"made equal twice, run {findings[-1]['run_id']}"]
-
-
-def accepted_words(note: dict[str, Any]) -> str:
-    """Who accepted a change of code, why, and what had changed."""
-    changed = ", ".join(f"`{name}`" for name in note.get("components") or ())
-    return f"{note.get('reason')} (by {note.get('by')}{f'; changed: {changed}' if changed else ''})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import cleandoc
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any
 
@@ -186,7 +187,7 @@ class Reach:
                 self._homes.setdefault(id(value), held)
                 if held.names.get("__name__") == value.__module__:
                     self._namespaces.setdefault(value.__module__, held.names)
-                return "", (self.class_(value),)
+                return self._written_text(value, held.rest), (self.class_(value),)
             return self._attribute_text(value, held.rest), (self.function(value),)
         if not held.names:  # a closure value
             return self.value(node, f"cell {held.name}", value), ()
@@ -197,8 +198,20 @@ class Reach:
 
     def _attribute_text(self, function: FunctionType, rest: str) -> str:
         """The value of an attribute set on a function, where code reads it and it is plain."""
+        if written := self._written_text(function, rest):
+            return written
         value = vars(function).get(rest.partition(".")[0], NOTHING) if rest else NOTHING
         return repr(value) if type(value) in (bool, int, float, str, bytes) else ""
+
+    def _written_text(self, value: FunctionType | type, rest: str) -> str:
+        """What counts nowhere else and does where code reads it: a docstring, the annotations of a function."""
+        name = rest.partition(".")[0]
+        if name == "__doc__" and isinstance(value.__doc__, str):
+            return f"doc {cleandoc(value.__doc__)!r}"  # newer Pythons take the indentation away when they compile
+        if name == "__annotations__" and isinstance(value, FunctionType):
+            digests = [symbol.signature.digest for symbol in self.symbols_of(value) if symbol.signature is not None]
+            return f"annotations {digests}"
+        return ""
 
     def _literal(self, node: Node, scene: Scene, target: str, text: str, *, is_name: bool) -> None:
         """An environment variable or module named by a literal, if that is what the call or subscript does."""
