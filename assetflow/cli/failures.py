@@ -60,6 +60,9 @@ def _from_click(error: click.ClickException) -> UsageError:
             return UsageError(
                 f"`{path}` needs the argument {error.param.metavar or error.param.human_readable_name}", hint=hint
             )
+        case click.MissingParameter() if isinstance(error.param, click.Option):
+            words = f"{error.param.opts[-1]} {error.param.metavar or ''}".rstrip()
+            return UsageError(f"`{path}` needs `{words}`", hint=hint)
         case click.BadParameter() if error.param is not None:
             name = error.param.opts[-1] if isinstance(error.param, click.Option) else error.param.human_readable_name
             return UsageError(f"`{name}`: {_clause(error.message)}", hint=hint)

@@ -61,7 +61,13 @@ def lineage(
         asset, partition, materialization=materialization, moment=moment, depth=depth, environment=shown_in
     )
     if materialization is None and (partition is not None or not _is_partitioned(project, asset)):
-        found = replace(found, materialization=published_at(project, asset, partition, moment, environment=shown_in))
+        published = published_at(project, asset, partition, moment, environment=shown_in)
+        if published is None and moment is not None and not (found.upstream or found.downstream):
+            raise ValueNotFoundError(
+                f"`{show(asset, partition)}` was not published at {moment} in `{shown_in}`",
+                hint=f"`assetflow history {asset}` lists what was",
+            )
+        found = replace(found, materialization=published)
     return found
 
 

@@ -43,6 +43,11 @@ def version_named(
     check_recorded(project, asset, partition)
     where = environment or project.settings.environment
     spec = project.graph.specs.get(asset)
+    if spec is not None and spec.is_source:
+        raise UsageError(
+            f"`{asset}` is a source: it is observed, and its past values are not kept",
+            hint=f"`assetflow query \"from observations where asset = '{asset}'\"` lists its versions",
+        )
     whole = partition is None and spec is not None and spec.partitions is not None
     if name.startswith(ENVIRONMENT):
         where, name = name.removeprefix(ENVIRONMENT), LATEST

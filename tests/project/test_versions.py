@@ -199,6 +199,7 @@ def test_versions_are_named_in_many_ways(shop: Shop) -> None:
         (lambda p: p.diff("table", partition="x"), PartitionError, "has no partitions"),
         (lambda p: p.rollback("table", "nothing"), ValueNotFoundError, "names no version"),
         (lambda p: p.history("tabel"), UnknownAssetError, "tabel"),
+        (lambda p: p.lineage("table", at="2000-01-01"), ValueNotFoundError, "was not published at 2000-01-01"),
         (lambda p: p.history("table", "bad"), PartitionError, "has no partitions"),
     ],
 )
@@ -322,6 +323,9 @@ def test_code_that_changed_without_being_a_cause_is_told() -> None:
     )
     assert why_words(row) == "forced; code changed: `a.py:f`, `+a.py:g`"
     assert why_words(row._replace(causes=[{"kind": "from_the_future", "x": 1}], code_changed=None)) == "from the future"
+    assert why_words(row._replace(causes=[{"kind": "upstream_stale", "upstream": "a"}], code_changed=None)) == (
+        "`a` was rebuilt"
+    )
     assert why_words(row._replace(causes=[{"kind": "requested"}], code_changed=())) == "requested; its code changed"
 
 
@@ -330,6 +334,8 @@ def test_code_that_changed_without_being_a_cause_is_told() -> None:
 FILE = """
 import polars as pl
 import assetflow as af
+
+seen = af.source("seen", path="prices.csv")
 
 @af.asset
 def prices() -> pl.DataFrame:
@@ -359,6 +365,18 @@ def test_the_commands_say_what_differs_and_move_back(tmp_path: Path) -> None:
         "publishes"
         in assetflow("rollback", "prices", "--to", rows and document["before"][0]["materialization"], at=tmp_path).out
     )
+    for words, message in (
+        (("diff", "prices", "--key", ""), "`--key` is ''"),
+        (("diff", "prices", "--key", "id,,price"), "`--key` is 'id,,price'"),
+        (("diff", "seen"), "`seen` is a source: it is observed"),
+        (("rollback", "seen", "--to", "previous"), "`seen` is a source: it is observed"),
+        (("rollback", "prices"), "`assetflow rollback` needs `--to VERSION`"),
+        (("graph", "-o", "graph.pdf"), "no graph is drawn as pdf"),
+    ):
+        refused = assetflow(*words, at=tmp_path)
+        assert (refused.code, refused.out) == (2, "")
+        assert message in refused.err
+    assert not (tmp_path / "graph.pdf").exists()
     wrong = assetflow("history", "prices@bad", at=tmp_path)
     assert wrong.code == 2
     assert "no partitions" in wrong.err

@@ -12,8 +12,16 @@ from assetflow.cli.options import Command, environment_option
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.values import plain
+from assetflow.errors import UsageError
 
 DIFFERENT = 5
+
+
+def _key_columns(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise UsageError(f"`--key` is {text!r}", hint="name the columns, each once: --key day,id")
+    return names
 
 
 @click.command("diff", cls=Command, short_help=COMMANDS["diff"])
@@ -34,7 +42,7 @@ def command(session: Session, /, asset: str, **given: Any) -> int:
     materialization or a run. Of a partitioned asset without a partition, all partitions are compared together.
     """
     key, partition = split_partition(asset)
-    columns = tuple(name.strip() for name in given["key"].split(",")) if given["key"] else None
+    columns = None if given["key"] is None else _key_columns(given["key"])
     with session.project(session.settings(environment=given["environment"])) as project:
         found = project.diff(
             key, given["before"], given["after"], partition=partition, key=columns,

@@ -13,6 +13,7 @@ from assetflow.cli.screen import VERDICT_STYLES, Screen
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.writing import write_text
+from assetflow.errors import UsageError
 from assetflow.graph.render import GraphFormat, render
 from assetflow.project.graph_facts import graph_facts
 
@@ -54,7 +55,12 @@ def _form(output: str | None, *, as_json: bool) -> GraphFormat:
     suffixes = {"mmd": "mermaid", "gv": "dot", "txt": "text", "htm": "html"}
     suffix = Path(output or "").suffix.removeprefix(".").lower()
     name = suffixes.get(suffix, suffix)
-    return GraphFormat(name) if name in list(GraphFormat) else GraphFormat.TEXT
+    if not name:
+        return GraphFormat.TEXT
+    if name not in list(GraphFormat):
+        known = ", ".join(f"`.{each}`" for each in ("txt", "mmd", "dot", "json", "svg", "html"))
+        raise UsageError(f"`{output}`: no graph is drawn as {suffix}", hint=f"use one of {known}, or say --format")
+    return GraphFormat(name)
 
 
 def _painted(screen: Screen, drawn: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from assetflow.catalog.rows import HistoryRow
@@ -12,7 +15,7 @@ from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.words import duration, moment, short, size
-from assetflow.model.cause import CodeChanged, cause_words
+from assetflow.model.cause import CodeChanged, UpstreamStale, cause_words
 from assetflow.project.accept import ACCEPTED
 from assetflow.project.facts import fact_text
 
@@ -78,10 +81,17 @@ def why_words(row: HistoryRow) -> str:
     note = row.metadata.get(ACCEPTED)
     if isinstance(note, dict) and "reason" in note:
         return f"accepted: {note['reason']}"
-    words = [cause_words(cause) for cause in row.causes]
+    words = [_past_words(cause) for cause in row.causes]
     if row.code_changed is not None and not any(cause.get("kind") == CodeChanged.kind for cause in row.causes):
         words.append(CodeChanged(components=row.code_changed).describe())
     return "; ".join(words)
+
+
+def _past_words(cause: Mapping[str, Any]) -> str:
+    """A cause as it looks afterwards: what waited for an upstream was made after it."""
+    if cause.get("kind") == UpstreamStale.kind and "upstream" in cause:
+        return f"`{cause['upstream']}` was rebuilt"
+    return cause_words(cause)
 
 
 def facts_words(row: HistoryRow) -> str:
