@@ -18,7 +18,8 @@ from assetflow.define.resolve import resolve
 from assetflow.define.schedule import Scheduling, scheduling
 from assetflow.define.schedule_checks import with_schedules
 from assetflow.define.settings import Settings
-from assetflow.define.sql.assets import SqlScene, declaration_of_file, python_macros
+from assetflow.define.sql.assets import SqlScene, declaration_of_file, project_macros
+from assetflow.define.sql.macros import SqlMacro
 from assetflow.define.sql.parse import QueryCache
 from assetflow.errors import AssetflowError, Problem, did_you_mean
 
@@ -35,6 +36,7 @@ def load_definitions(
     modules: list[ModuleType] = []
     files: list[Path] = []
     schedules: list[Scheduling] = []
+    sql_macros: list[SqlMacro] = []
     token = scheduling.set(schedules)
     scene = SqlScene(QueryCache(settings.cache_root / "queries.json"))
     for root in settings.asset_roots:
@@ -58,11 +60,12 @@ def load_definitions(
             else:
                 declaration, macros, found_wrong = declaration_of_file(path, project=settings.root)
                 problems += found_wrong
-                scene.macros.sql.update(macros.sql)
+                sql_macros += macros.sql.values()
                 if declaration is not None:
                     declarations.append(declaration)
     scheduling.reset(token)
-    scene.macros.python.update(python_macros(modules))
+    scene.macros, found_wrong = project_macros(sql_macros, modules, project=settings.root)
+    problems += found_wrong
     _add_imported(modules, declarations)
     definitions, found = resolve(
         declarations,

@@ -164,6 +164,8 @@ class _Reader:
         inputs = [*found.inputs, *self._deps({edge.upstream for edge in found.inputs})]
         for wrong in own_history_problems(declaration, {edge.upstream for edge in inputs}):
             self.problem(*wrong)
+        for wrong in limit_problems(self.options, is_async=False):
+            self.problem(*wrong)
         computation = Computation(
             name=str(output.key), assets=(str(output.key),), declaration=declaration, fn=runs_in_duckdb,
             parameters=found.parameters, query=found.query, compute=compute_of(self.options, is_async=False),

@@ -454,3 +454,40 @@ def test_validate_names_what_it_could_not_check(tmp_path: Path) -> None:
     ended = assetflow("validate", at=tmp_path)
     assert ended.code == 0
     assert "the columns of `totals` are checked when" in ended.err
+
+
+def test_a_query_may_be_limited_like_a_function(tmp_path: Path) -> None:
+    long = "select sum(a.range * b.range) as s from range(200000) a, range(200000) b"
+    project = write(tmp_path, slow=f'-- @asset\n-- timeout = "1s"\n-- memory = "2GB"\n{long}')
+    (step,) = project.materialize("slow").steps
+    assert step.status == "failed"
+    assert "did not end within 1 s" in str(step.error)
+
+
+def test_limits_that_make_no_sense_are_problems(tmp_path: Path) -> None:
+    told = problems(
+        tmp_path,
+        a='-- @asset\n-- timeout = "soon"\nselect 1 as n',
+        b="-- @asset\n-- timeout = -4\nselect 1 as n",
+        c='-- @asset\n-- memory = "lots"\nselect 1 as n',
+        d='-- @asset\n-- compute = "proces"\nselect 1 as n',
+        e='-- @asset\n-- pool = "db"\nselect 1 as n',
+    )
+    for word in ("'soon'", "-4", "'lots'", "'proces'", "`db`"):
+        assert word in told
+
+
+def test_two_macros_of_one_name_are_told_with_both_places(tmp_path: Path) -> None:
+    write(tmp_path)
+    assets = tmp_path / "assets"
+    (assets / "m1.sql").write_text("create macro share(a, b) as a / b;\n")
+    (assets / "m2.sql").write_text("\ncreate macro Share(a) as a;\n")
+    (assets / "m3.py").write_text("import assetflow as af\n\n\n@af.sql_macro\ndef share(a):\n    return a\n")
+    (assets / "m4.py").write_text("from m3 import share\n")
+    with pytest.raises(DefinitionError) as caught:
+        af.Project.load(tmp_path).plan()
+    told = [(found.file, found.line, found.message) for found in caught.value.problems]
+    assert told == [
+        ("assets/m2.sql", 2, "the macro `Share` is there already, in assets/m1.sql:1"),
+        ("assets/m3.py", 4, "the macro `share` is there already, in assets/m1.sql:1"),
+    ]

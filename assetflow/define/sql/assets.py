@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from assetflow.define.declare import (
     register,
 )
 from assetflow.define.sql.header import read_header
-from assetflow.define.sql.macros import Macros, is_macro, macro_of, statements
+from assetflow.define.sql.macros import Macros, SqlMacro, is_macro, macro_of, statements
 from assetflow.define.sql.options import READERS, Like
 from assetflow.define.sql.parse import QueryCache
 from assetflow.errors import AssetflowError, Problem, UsageError, did_you_mean
@@ -25,7 +26,7 @@ from assetflow.model.asset import AssetKind
 from assetflow.model.partition_definition import PartitionsDefinition
 
 _SHARED = tuple(name for name in READERS if name in OPTION_NAMES)
-_PYTHON_ONLY = ("compute", "adds_partitions", "max_partitions", "version_of")
+_PYTHON_ONLY = ("adds_partitions", "max_partitions", "version_of")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,9 +132,39 @@ def _macro_file(text: str, shown: str) -> tuple[Macros, list[Problem]]:
     return macros, problems
 
 
-def python_macros(modules: Iterable[Any]) -> dict[str, Callable[..., Any]]:
-    """The functions of these modules that are marked with `sql_macro`, by name in lower case."""
-    return {name.lower(): value for module in modules for name, value in vars(module).items() if is_macro(value)}
+def project_macros(
+    written: Iterable[SqlMacro], modules: Iterable[Any], *, project: Path
+) -> tuple[Macros, list[Problem]]:
+    """The macros that all queries share, from macro files and marked functions, and a problem for each name used twice.
+
+    A function that several modules import is one.
+    """
+    macros, problems = Macros(), []
+    places: dict[str, tuple[str, int | None]] = {}
+    marked = ((name, value) for module in modules for name, value in vars(module).items() if is_macro(value))
+    for name, macro in (*((macro.name, macro) for macro in written), *marked):
+        word = name.lower()
+        if macros.python.get(word) is macro:
+            continue
+        place = _place(macro, project)
+        if word in places:
+            other = ":".join(str(part) for part in places[word] if part is not None)
+            problems.append(_problem(f"the macro `{name}` is there already, in {other}", *place, "rename one of them"))
+            continue
+        places[word] = place
+        if isinstance(macro, SqlMacro):
+            macros.sql[word] = macro
+        else:
+            macros.python[word] = macro
+    return macros, problems
+
+
+def _place(macro: SqlMacro | Callable[..., Any], project: Path) -> tuple[str, int | None]:
+    """The file and line of a macro."""
+    if isinstance(macro, SqlMacro):
+        return macro.file or "", macro.line
+    code = getattr(inspect.unwrap(macro), "__code__", None)
+    return ("", None) if code is None else (_shown(code.co_filename, project), code.co_firstlineno)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from assetflow.define.declare import Dep
 from assetflow.errors import AssetflowError, UsageError, did_you_mean
 from assetflow.model.freshness import FreshnessPolicy
+from assetflow.model.length import read_length
 from assetflow.model.mapping import (
     AllPartitions,
     DimensionMapping,
@@ -132,6 +133,11 @@ def retry_from(value: Any) -> int | RetryPolicy:
     return policy
 
 
+def timeout_from(value: Any) -> Any:
+    """Seconds as they are, or text such as `"90s"` or `"5m"`."""
+    return read_length(value, "timeout") if isinstance(value, str) else value
+
+
 def _made(name: str, maker: Callable[..., Any], values: Mapping[str, Any]) -> Any:
     fields = getattr(maker, "__dataclass_fields__", {})
     for field in values:
@@ -194,6 +200,10 @@ READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "freshness": lambda _name, value: freshness_from(value),
     "config": lambda name, value: _table(name, value, "for example {least = 100}"),
     "columns": lambda name, value: _table(name, value, 'for example {carrier = "VARCHAR"}'),
+    "compute": _text,
+    "timeout": lambda _name, value: timeout_from(value),
+    "memory": _same,
+    "pool": _text,
     "priority": _same,
     "pure": _switch,
     "side_effect": _switch,
