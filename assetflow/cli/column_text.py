@@ -14,6 +14,9 @@ def column_text(screen: Screen, lineage: ColumnLineage) -> str:
     """A block for each direction; a line per edge, grouped by the column it belongs to."""
     head = lineage.asset if lineage.column is None else f"{lineage.asset}.{lineage.column}"
     parts = [screen.style(head, "bold")]
+    if lineage.descriptions:
+        width = max(map(len, lineage.descriptions))
+        parts += ["", *(f"  {name:<{width}}  {text}" for name, text in lineage.descriptions.items())]
     if lineage.upstream:
         parts += ["", screen.style("made from", "dim"), *_lines(lineage.upstream, up=True)]
     if lineage.downstream:

@@ -46,7 +46,16 @@ def sparkline(values: Sequence[float], width: int = _WIDEST) -> str:
 
 
 def column_cells(details: AssetDetails) -> tuple[tuple[str, ...], list[list[Cell]]]:
-    """Header and rows of the table of columns: type, and figures where they were computed."""
+    """Header and rows of the table of columns: type, figures where they were computed, what was said of each."""
+    header, rows = _figures(details)
+    if not details.descriptions:
+        return header, rows
+    for row in rows:
+        row += [""] * (len(header) - len(row)) + [details.descriptions.get(str(row[0]), "")]
+    return (*header, "description"), rows
+
+
+def _figures(details: AssetDetails) -> tuple[tuple[str, ...], list[list[Cell]]]:
     schema = (details.current.schema if details.current is not None else None) or []
     found = details.statistics
     if found is None or found.columns is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assetflow.errors import UsageError, did_you_mean
 from assetflow.project.loaded import check_assets
+from assetflow.project.sql_columns import column_descriptions, recorded_columns
 
 if TYPE_CHECKING:
     from assetflow.project.project import Project
@@ -35,12 +36,14 @@ class ColumnLineage:
     column: str | None
     upstream: tuple[ColumnHop, ...]
     downstream: tuple[ColumnHop, ...]
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The document that `lineage --columns --json` prints."""
         return {
             "asset": self.asset,
             "column": self.column,
+            "descriptions": dict(self.descriptions),
             "upstream": [hop._asdict() for hop in self.upstream],
             "downstream": [hop._asdict() for hop in self.downstream],
         }
@@ -61,7 +64,11 @@ def column_closure(project: Project, asset: str, column: str | None, *, depth: i
     for edge in edges:
         up.setdefault(edge[0], []).append(edge)
         down.setdefault(edge[2], []).append(edge)
-    known = {edge[1] for edge in up.get(asset, ())} | {edge[3] for edge in down.get(asset, ())} - {EVERY}
+    known = (
+        {edge[1] for edge in up.get(asset, ())} | {edge[3] for edge in down.get(asset, ())} | _columns(project, asset)
+    )
+    known.discard(EVERY)
+    described = column_descriptions(project, asset)
     if column is not None and column not in known:
         named = [each for each in known if each.lower() == column.lower()]
         if len(named) != 1:
@@ -71,7 +78,16 @@ def column_closure(project: Project, asset: str, column: str | None, *, depth: i
     start = {(asset, EVERY if column is None else column)}
     above = _closure(start, up, at=(0, 1), to=(2, 3), depth=depth)
     below = _closure(start, down, at=(2, 3), to=(0, 1), depth=depth)
-    return ColumnLineage(asset=asset, column=column, upstream=tuple(above), downstream=tuple(below))
+    return ColumnLineage(
+        asset=asset, column=column, upstream=tuple(above), downstream=tuple(below),
+        descriptions={name: text for name, text in described.items() if column in (None, name)},
+    )  # fmt: skip
+
+
+def _columns(project: Project, asset: str) -> set[str]:
+    """The columns that an asset is known to have, whatever its lineage says of them."""
+    snapshot = project.catalog.snapshot(project.settings.environment, assets=(asset,))
+    return set(recorded_columns(project, snapshot, [asset]).get(asset, ()))
 
 
 def _closure(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assetflow.catalog.rows import HistoryRow, QueryResult
@@ -16,6 +16,7 @@ from assetflow.project.listing import AssetListing, list_assets
 from assetflow.project.loaded import check_assets
 from assetflow.project.planning import plan_request
 from assetflow.project.request import Ask
+from assetflow.project.sql_columns import column_descriptions
 from assetflow.project.statistics import Statistics, statistics_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class AssetDetails:
     value `rows` hold the first few where it is a table, `text` the beginning where it reads as text, `path` the place.
     `is_outside` marks a partition that is kept, though the definition does not have it. `growth` holds the sizes of all
     versions, oldest first (`growth_of_versions`), or of the published partitions of an asset asked for whole, by key.
+    `descriptions` are what a query's options say of its columns;
     `statistics` is None where there is no table; `unreadable` says why the stored value cannot be read.
     """
 
@@ -62,6 +64,7 @@ class AssetDetails:
     growth: tuple[Size, ...]
     growth_of_versions: bool
     statistics: Statistics | None
+    descriptions: Mapping[str, str] = field(default_factory=dict)
     unreadable: str | None = None
     is_outside: bool = False
 
@@ -73,7 +76,8 @@ class AssetDetails:
             current["path"] = self.path
         schema = None
         if self.current is not None and self.current.schema is not None:
-            schema = [{"column": name, "type": kind} for name, kind in self.current.schema]
+            said = self.descriptions
+            schema = [{"column": n, "type": kind, "description": said.get(n)} for n, kind in self.current.schema]
         rows = None if self.rows is None else [dict(zip(self.rows.columns, r, strict=True)) for r in self.rows.rows]
         return {
             **self.listing.to_json(),
@@ -144,6 +148,7 @@ def asset_details(
         growth=_growth(history, planned.plan.environment, of_versions=of_versions),
         growth_of_versions=of_versions,
         statistics=statistics,
+        descriptions=column_descriptions(project, asset),
         unreadable=unreadable,
         is_outside=is_outside,
     )

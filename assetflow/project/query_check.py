@@ -33,10 +33,10 @@ _LARGEST = 32 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """Problems that were found, and the queries that could not be checked, each with the input that is not known."""
+    """Problems that were found, and the queries that could not be checked: asset, the input not known, and why."""
 
     problems: tuple[Problem, ...]
-    unchecked: tuple[tuple[str, str], ...]
+    unchecked: tuple[tuple[str, str, str], ...]
 
 
 def checked_request(project: Project, ask: Ask, environment: str | None) -> Planned:
@@ -71,7 +71,8 @@ class _Check:
         self.planned = planned
         self.binding = binding
         self.problems: list[Problem] = []
-        self.unchecked: list[tuple[str, str]] = []
+        self.unchecked: list[tuple[str, str, str]] = []
+        self._large: dict[str, int] = {}
         self._asked: set[str] = set()
 
     def query(self, asset: str, computation: Computation, *, told: bool) -> None:
@@ -84,7 +85,7 @@ class _Check:
         unknown = [key for key in query.upstreams if not self.binding.knows(key)]
         if unknown:
             if told:
-                self.unchecked.append((asset, unknown[0]))
+                self.unchecked.append((asset, unknown[0], self._why(unknown[0])))
             return
         for table in query.tables:
             given = computation.declaration.options.inputs
@@ -120,6 +121,16 @@ class _Check:
             problem = replace(problem, file=at.file if at else declaration.file, line=at.line if at else None)
         self.problems.append(problem)
 
+    def _why(self, key: str) -> str:
+        if key in self._large:
+            return (
+                f"`{key}` is a text file of {self._large[key] / 1e6:,.0f} MB, of which the columns are known only when "
+                "all of it was read"
+            )
+        if key in self.project.loaded.definitions.sources:
+            return f"the columns of `{key}` are not known"
+        return f"`{key}` is made first, and its columns are not known yet"
+
     def _look(self, key: str) -> None:
         """Take the columns of an input from its file, once."""
         if key in self._asked or self.binding.knows(key):
@@ -137,8 +148,12 @@ class _Check:
             seen = [found for found in snapshot.observations.get(key, {}).values() if found.error is None]
             names: Any = (seen[-1].detail.get("files") or ()) if seen else ()
             path = root / str(names[0]) if names else None
-            if path is not None and (path.suffix == ".parquet" or path.stat().st_size <= _LARGEST):
-                self.binding.add_file(key, path)
+            if path is None:
+                return
+            if path.suffix != ".parquet" and (length := path.stat().st_size) > _LARGEST:
+                self._large[key] = length
+                return
+            self.binding.add_file(key, path)
             return
         verdict = self.planned.plan.verdicts.get(key)
         records = list(snapshot.current.get(key, {}).values())

@@ -103,6 +103,19 @@ def _columns_of(path: Path) -> list[str]:
         return []  # no table, or gone: nothing is known of it then
 
 
+def column_descriptions(project: Project, asset: str) -> dict[str, str]:
+    """What the options of a query say of its columns, by name; nothing for any other asset."""
+    spec = project.graph.specs[asset]
+    computation = project.loaded.definitions.computations.get(spec.computation)
+    declared = None if computation is None else computation.declaration.sql
+    found = {} if declared is None else declared.columns
+    return {
+        str(name): str(value["description"])
+        for name, value in found.items()
+        if isinstance(value, Mapping) and value.get("description")
+    }
+
+
 def _seen(computation: Computation, key: str, known: Mapping[str, Sequence[str]]) -> list[str]:
     """The columns of an input as the query sees it: with the partition column that it asked for."""
     if key not in known:

@@ -453,7 +453,7 @@ def test_validate_names_what_it_could_not_check(tmp_path: Path) -> None:
     (tmp_path / "assets" / "bad.sql").unlink()
     ended = assetflow("validate", at=tmp_path)
     assert ended.code == 0
-    assert "the columns of `totals` are checked when" in ended.err
+    assert "the columns that `totals` names are checked when it runs: `" in ended.err
 
 
 def test_a_query_may_be_limited_like_a_function(tmp_path: Path) -> None:
@@ -491,3 +491,47 @@ def test_two_macros_of_one_name_are_told_with_both_places(tmp_path: Path) -> Non
         ("assets/m2.sql", 2, "the macro `Share` is there already, in assets/m1.sql:1"),
         ("assets/m3.py", 4, "the macro `share` is there already, in assets/m1.sql:1"),
     ]
+
+
+def test_descriptions_of_columns_are_shown_and_told(tmp_path: Path) -> None:
+    project = write(
+        tmp_path,
+        totals='-- @asset\n-- columns = {t = {description = "euros, all regions"}, n = "BIGINT"}\n'
+        "select sum(amount) as t, count(*) as n from orders",
+    )
+    settings = tmp_path / "pyproject.toml"
+    settings.write_text('[tool.assetflow.openlineage]\ntransport = "file"\npath = "told.jsonl"\n')
+    project = af.Project.load(tmp_path)
+    assert project.materialize("totals").ok
+    assert "euros, all regions" in assetflow("show", "totals", at=tmp_path).out
+    schema = assetflow("show", "totals", "--json", at=tmp_path).json["schema"]
+    assert {each["column"]: each["description"] for each in schema} == {"t": "euros, all regions", "n": None}
+    assert "  t  euros, all regions\n" in assetflow("lineage", "totals", "--columns", at=tmp_path).out
+    found = assetflow("lineage", "totals", "--columns", "n", "--json", at=tmp_path).json
+    assert found["descriptions"] == {}
+    told = [json.loads(line) for line in (tmp_path / "told.jsonl").read_text().splitlines()]
+    fields = [
+        field
+        for event in told
+        for output in event.get("outputs", ())
+        for field in output["facets"].get("schema", {}).get("fields", ())
+        if output["name"] == "totals"
+    ]
+    assert {field["name"]: field.get("description") for field in fields} == {"t": "euros, all regions", "n": None}
+
+
+def test_a_column_that_nobody_followed_may_be_asked_about(tmp_path: Path) -> None:
+    write(tmp_path).materialize("marts/regions")
+    ended = assetflow("lineage", "marts/regions", "--columns", "name", at=tmp_path)
+    assert ended.code == 0, ended.err
+    ended = assetflow("lineage", "marts/regions", "--columns", "nam", at=tmp_path)
+    assert (ended.code, "did you mean `name`?" in ended.err) == (2, True)
+
+
+def test_a_large_text_file_is_not_read_for_its_columns_and_validate_says_so(tmp_path: Path) -> None:
+    write(tmp_path, bad="select lable from raw")
+    with (tmp_path / "data" / "raw.csv").open("a") as file:
+        file.writelines("7,more\n" * 1_000 for _ in range(5_000))
+    ended = assetflow("validate", "--json", at=tmp_path)
+    assert (ended.code, "`raw` is a text file of 35 MB" in ended.err) == (0, True), ended.err
+    assert [each["asset"] for each in ended.json["unchecked"]] == ["bad"]

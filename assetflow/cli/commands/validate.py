@@ -27,10 +27,13 @@ def command(session: Session) -> None:
             raise DefinitionError(found.problems)
         unsure = {key: list(each.code.problems) for key, each in sorted(versions.items()) if each.code.version is None}
     screen = session.screen
-    for key, unknown in found.unchecked:
-        screen.note(f"the columns of `{key}` are checked when `{unknown}` is made: its own are not known yet")
+    for key, _, why in found.unchecked:
+        screen.note(f"the columns that `{key}` names are checked when it runs: {why}")
     if session.json:
-        screen.document({"ok": True, "assets": assets, "sources": sources, "unverifiable": unsure})
+        unchecked = [{"asset": key, "input": unknown, "reason": why} for key, unknown, why in found.unchecked]
+        screen.document(
+            {"ok": True, "assets": assets, "sources": sources, "unverifiable": unsure, "unchecked": unchecked}
+        )
         return
     for key, problems in unsure.items():
         screen.note(f"`{key}` is always stale: {'; '.join(problems) or 'its code has no version'}")

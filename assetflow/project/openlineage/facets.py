@@ -47,9 +47,13 @@ def own_facet(base: str, **fields: Any) -> Json:
     return {"_producer": PRODUCER, "_schemaURL": f"{CORE}/{base}", **fields}
 
 
-def schema(columns: Iterable[Sequence[str]]) -> Json:
-    """The columns of a table, given as pairs of name and type."""
-    return facet("SchemaDatasetFacet", fields=[{"name": name, "type": kind} for name, kind in columns])
+def schema(columns: Iterable[Sequence[str]], descriptions: Mapping[str, str] | None = None) -> Json:
+    """The columns of a table, given as pairs of name and type, with what is said of them by name."""
+    fields = [{"name": name, "type": kind} for name, kind in columns]
+    for each in fields:
+        if text := (descriptions or {}).get(each["name"]):
+            each["description"] = text
+    return facet("SchemaDatasetFacet", fields=fields)
 
 
 def error(failure: Mapping[str, Any]) -> Json:

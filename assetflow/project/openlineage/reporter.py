@@ -13,6 +13,7 @@ from assetflow.catalog.rows import AssetRow
 from assetflow.model.event import Event
 from assetflow.project.openlineage.transport import HttpTransport, LineTransport, Transport, append_to
 from assetflow.project.openlineage.wording import Wording
+from assetflow.project.sql_columns import column_descriptions
 
 if TYPE_CHECKING:
     from assetflow.project.project import Project
@@ -54,6 +55,7 @@ def reporter_of(project: Project, rows: Callable[[], Sequence[AssetRow]]) -> Rep
             version=__version__,
             rows={row.asset: row for row in rows()},
             source=lambda asset: _source(project, asset),
+            described=lambda asset: column_descriptions(project, asset),
         ),
         _transport(project, kind, settings),
         kept_in=kept,

@@ -44,6 +44,8 @@ class Wording:
     version: str
     rows: Mapping[str, AssetRow]
     source: Source
+    described: Callable[[str], Mapping[str, str]] = lambda _asset: {}
+    """Asset to what is said of its columns."""
     _run_id: str = ""
     _began: set[int] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
@@ -188,7 +190,7 @@ class Wording:
     def _output(self, asset: str, made: Json) -> Json:
         dataset = self._dataset(asset, version=made["data_version"])
         if made.get("schema"):
-            dataset["facets"]["schema"] = schema(made["schema"])
+            dataset["facets"]["schema"] = schema(made["schema"], self.described(asset))
         row = self.rows.get(asset)
         edges = recorded_edges(made) or (row.columns if row is not None else ())
         lineage = column_lineage(edges, namespace=self.namespace)
