@@ -102,7 +102,7 @@ class Scope:
             if os.path.isdir(folder):
                 yield folder
                 seen += 1
-            if folder == self.root or (seen == 2 and not _inside(place, self.root)):
+            if (folder == self.root and seen) or (seen == 2 and not _inside(place, self.root)):
                 return
 
     @cached_property
