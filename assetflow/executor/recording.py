@@ -114,7 +114,7 @@ class Recorder:
             events.append(
                 Emitted(
                     at=at,
-                    id=f"{self.run_id}.e{self._events}",
+                    id=f"{self.run_id}.e{self._events:08}",  # so many digits that text order is the order of the calls
                     run_id=self.run_id,
                     step=task.first_step,
                     asset=task.asset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,8 @@ class RunHandle:
 
 def start(project: Project, selection: str | Sequence[str] | None = None, **options: Any) -> RunHandle:
     """`materialize` beside the caller: a handle with `cancel`, `wait` and `result`; `close` cancels what runs."""
+    # an option that is none belongs to whoever calls, not to whoever asks for the result
+    inspect.signature(project.materialize).bind(selection, **options)
     handle = RunHandle(lambda cancel: project.materialize(selection, cancel=cancel, **options))
     project.handles = [known for known in project.handles if not known.done] + [handle]
     return handle

@@ -238,8 +238,8 @@ class Project:
         parent_run: str | None = None,
     ) -> RunResult:
         """Carry out a plan that was made a moment ago; one without steps makes no run."""
-        if workers is not None and workers < 1:
-            raise UsageError(f"{workers} workers cannot run anything", hint="use 1 or more")
+        if workers is not None and (type(workers) is not int or workers < 1):
+            raise UsageError(f"{workers!r} workers cannot run anything", hint="use a whole number, 1 or more")
         if planned.plan.is_empty:
             now = to_text(self.clock.now())
             return mark_fresh(self, planned, now)

@@ -240,6 +240,40 @@ def test_an_interrupt_ends_a_query_that_runs(tmp_path: Path) -> None:
     assert {step["asset"]: step["status"] for step in steps}["endless"] == "canceled"
 
 
+HOLDER = """
+import subprocess
+
+import assetflow as af
+
+
+@af.asset(compute="process")
+def holder() -> int:
+    with open("alive", "w") as pipe:
+        return subprocess.run(["sleep", "600"], stdout=pipe).returncode
+"""
+
+
+def test_a_second_interrupt_ends_worker_processes_and_what_they_started(tmp_path: Path) -> None:
+    write(tmp_path, {"assets/sleeper.py": SLEEPER, "assets/holder.py": HOLDER})
+    os.mkfifo(tmp_path / "alive")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "assetflow", "materialize", "--workers", "2"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with open(tmp_path / "alive") as alive:  # opens when the step does, and ends when nobody holds the other end
+        until(child, "sleeper │ asleep")
+        child.send_signal(signal.SIGINT)
+        until(child, "canceling; Ctrl-C again ends it at once")
+        child.send_signal(signal.SIGINT)
+        assert closed(child) == 130
+        assert alive.read() == ""
+    (run,) = process("runs", "--json", at=tmp_path).json
+    assert run["status"] == "interrupted"
+    assert [step["asset"] for step in process("plan", "--json", at=tmp_path).json["steps"]] == [
+        "holder", "sleeper", "behind",
+    ]  # fmt: skip
+
+
 def test_a_second_interrupt_ends_the_process_and_the_next_command_recovers(tmp_path: Path) -> None:
     write(tmp_path, {"assets/sleeper.py": SLEEPER})
     child = asleep(tmp_path)

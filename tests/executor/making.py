@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,15 @@ def file_project(root: Path, text: str, **overrides: Any) -> af.Project:
     (root / "assets").mkdir(parents=True, exist_ok=True)
     (root / "assets" / "main.py").write_text(HEAD + textwrap.dedent(text))
     return af.Project.at(root, **overrides)
+
+
+def await_writer(pipe: Path) -> None:
+    """Wait until somebody has written to a named pipe: a step that got so far."""
+    descriptor = os.open(pipe, os.O_RDWR)
+    try:
+        assert select.select([descriptor], [], [], 60)[0], "the step never came there"
+    finally:
+        os.close(descriptor)
 
 
 def ends(run: af.RunResult) -> dict[str, str]:

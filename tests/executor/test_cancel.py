@@ -16,7 +16,7 @@ import pytest
 import assetflow as af
 from assetflow.executor.subscribers import HURRY, Audience
 from assetflow.model.event import Event, RunFinished
-from tests.executor.making import ends, file_project
+from tests.executor.making import await_writer, ends, file_project
 
 BUSY = """
 @af.asset
@@ -131,8 +131,8 @@ def test_canceling_the_task_that_awaits_a_run_cancels_the_run(tmp_path: Path) ->
 
 HANGS = """
 def hang() -> int:
-    with open("hangs", "w"):
-        pass
+    with open("hangs", "w") as pipe:
+        pipe.write("here")
     time.sleep(600)
     return 1
 
@@ -156,7 +156,7 @@ def test_a_cancel_is_prompt_while_an_input_or_a_thread_hangs(tmp_path: Path, ass
     os.mkfifo(tmp_path / "hangs")
     with file_project(tmp_path, text.replace("DEF", "async def" if compute == "async" else "def")) as project:
         run = project.start(asset)
-        (tmp_path / "hangs").read_bytes()  # waits for who writes
+        await_writer(tmp_path / "hangs")
         run.cancel()
         assert ends(run.result(timeout=60)) == {asset: "canceled"}
         assert [row["status"] for row in project.query("select status from steps")] == ["canceled"]
