@@ -69,8 +69,9 @@ class Call:
     `code` 2n and 2n+1 are different texts of the same meaning; `config` 1 and 2 have the same effect; a `blind` one
     ignores what it reads.
 
-    What it makes is a table of a column `k`, which never changes, and a column `v`, which depends on everything; `code`
-    decides the number of rows and `config` the type of `k`. Of the upstreams in `narrow` it reads `k` alone.
+    What it makes is a table of a column `k`, which depends on little, and a column `v`, which depends on everything;
+    `code` decides the number of rows and the values of `k`, `config` the type of `k`. Of the upstreams in `narrow` it
+    reads `k` alone.
     """
 
     outputs: tuple[str, ...]
@@ -92,7 +93,8 @@ class Call:
     def value(self, asset: str, partition: str | None, inputs: list[tuple[Place, str]]) -> str:
         """What the function makes of its inputs."""
         read = [] if self.blind else inputs
-        k = f"{digest(asset, partition)}/{1 + self.code // 2 % 2}/{'is'[min(self.config, 1)]}"
+        meaning = self.code // 2 % 3
+        k = f"{digest(asset, partition, meaning == 2)}/{1 + meaning % 2}/{'is'[min(self.config, 1)]}"
         return f"{k}.{digest(asset, partition, self.code // 2, min(self.config, 1), read)}"
 
     def as_read(self, upstream: str, value: str) -> str:

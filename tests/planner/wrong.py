@@ -12,7 +12,7 @@ from assetflow.model.asset import AssetSpec
 from assetflow.model.cause import UpstreamStale
 from assetflow.model.mapping import LastPartition, SpecificPartitions
 from assetflow.model.plan import Plan, PlanStep
-from assetflow.model.reads import TableFacts
+from assetflow.model.reads import Read, TableFacts
 from assetflow.model.record import Current, Edge, Partition, Snapshot
 from assetflow.model.version import input_fingerprint
 from assetflow.planner.basis import Basis, Request
@@ -218,6 +218,34 @@ class ReadsAll(State):
         super().__post_init__()
 
 
+def with_reads(change: Callable[[Read], Read], *, everything: bool = False) -> Callable[[], Session]:
+    """A planner and a decider who take other columns for read; with `everything` also where all of an input was."""
+
+    def spoiled(snapshot: Snapshot) -> Snapshot:
+        def reads(ids: Iterable[str]) -> dict[str, dict[str, Read]]:
+            asked = list(ids)
+            there, edges = snapshot.reads(asked), snapshot.edges(asked) if everything else {}
+            return {
+                id: {
+                    **{edge.input_asset: Read(columns=("k",), names=("k",)) for edge in edges.get(id, ())},
+                    **{upstream: change(read) for upstream, read in there.get(id, {}).items()},
+                }
+                for id in asked
+            }
+
+        return replace(snapshot, reads=reads)
+
+    class Spoiled(State):
+        def __post_init__(self) -> None:
+            self.basis = replace(self.basis, snapshot=spoiled(self.basis.snapshot))
+            super().__post_init__()
+
+    def plan(basis: Basis, request: Request) -> Plan:
+        return build_plan(replace(basis, snapshot=spoiled(basis.snapshot)), request)
+
+    return lambda: Session(planner=plan, state=Spoiled)
+
+
 # --- planners that are no functions
 
 
@@ -386,6 +414,9 @@ WRONG: dict[str, Callable[[], Session]] = {
     "sees no number of rows": with_tables(lambda table: table._replace(rows=1)),
     "sees no types": with_tables(lambda table: table._replace(schema=tuple((name, "s") for name, _ in table.schema))),
     "sees no values": with_tables(lambda table: TableFacts("d", 1, (), ())),
+    "takes nothing for read": with_reads(lambda _read: Read(columns=(), names=())),
+    "takes names for all that was read": with_reads(lambda read: replace(read, columns=())),
+    "takes all that was read for some of it": with_reads(lambda read: read, everything=True),
     "takes every column for read": lambda: Session(planner=reads_all),
     "takes every column for read in a run": lambda: Session(state=ReadsAll),
     "has a clock that stands": lambda: Session(planner=clock_stands),
