@@ -36,7 +36,8 @@ class Request:
 class Basis:
     """The definitions, the catalog at one moment, and the instant: a plan is a pure function of these and a request.
 
-    `versions` covers every asset that is no source; `lost` are published asset partitions whose object is gone.
+    `versions` covers every asset that is no source; `lost` are published asset partitions whose object is gone;
+    `blocked` assets whose inputs cannot be told, and why: only a look at the whole project goes on without them.
     """
 
     graph: AssetGraph
@@ -44,3 +45,4 @@ class Basis:
     snapshot: Snapshot
     as_of: datetime
     lost: frozenset[tuple[str, Partition]] = field(default_factory=frozenset)
+    blocked: Mapping[str, str] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from assetflow.model.record import Partition
 from assetflow.model.subset import PartitionSubset
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.current import ABSENT, Lookup, snapshot_lookup
+from assetflow.planner.fan_out import opened_by
 from assetflow.planner.memo import Memo
 from assetflow.planner.notes import notes
 from assetflow.planner.recall import Recall
@@ -32,7 +33,7 @@ def build_plan(basis: Basis, request: Request) -> Plan:
 
 def plan_from_memo(basis: Basis, request: Request, memo: Memo) -> tuple[Plan, Memo]:
     """The same plan, found without a look at what the memo of an earlier one vouches for; and the memo of this one."""
-    universe = Universe(basis.graph, as_of=basis.as_of, dynamic=basis.snapshot.dynamic)
+    universe = Universe(basis.graph, as_of=basis.as_of, dynamic=basis.snapshot.dynamic, blocked=basis.blocked)
     recall = Recall(universe, basis, memo)
     verdicts, steps = _judged(universe, basis, request, recall)
     targets, left_out = request.targets, tuple[str, ...]()
@@ -44,6 +45,7 @@ def plan_from_memo(basis: Basis, request: Request, memo: Memo) -> tuple[Plan, Me
             left_out = tuple(_waits(*each) for each in _first_of_each(lacking))
             targets = _without(universe, targets, lacking)
             verdicts, steps = _judged(universe, basis, replace(request, targets=targets), recall)
+    _check_deferred(universe, verdicts, steps)
     plan = Plan(
         environment=basis.snapshot.environment,
         as_of=to_text(basis.as_of),
@@ -57,6 +59,17 @@ def plan_from_memo(basis: Basis, request: Request, memo: Memo) -> tuple[Plan, Me
         left_out=left_out,
     )
     return plan, recall.memo()
+
+
+def _check_deferred(universe: Universe, verdicts: Mapping[str, AssetVerdict], steps: Sequence[PlanStep]) -> None:
+    """What is missing of dynamic partitions is an error unless a step of this plan may add it."""
+    if not universe.deferred:
+        return
+    movers = {step.asset for step in steps if universe.graph.specs[step.asset].adds_partitions}
+    opened = opened_by(universe.graph, movers, within=verdicts).names.keys()
+    for names, error in universe.deferred:
+        if not names & opened:
+            raise error
 
 
 def _judged(

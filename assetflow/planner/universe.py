@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from assetflow.errors import PartitionError
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.asset import InputSpec
 from assetflow.model.keys import show
-from assetflow.model.mapping import IdentityMapping, PartitionMapping, TimeWindowMapping
+from assetflow.model.mapping import DimensionMapping, IdentityMapping, PartitionMapping, TimeWindowMapping
 from assetflow.model.partition_definition import PartitionsDefinition
+from assetflow.model.partition_mapping import UpstreamResult
 from assetflow.model.record import Partition
 from assetflow.model.subset import PartitionSubset
 
@@ -24,12 +25,23 @@ UNPARTITIONED: tuple[Partition, ...] = (None,)
 class Universe:
     """The asset partitions of a graph at one instant, with dynamic keys bound, and the edges between them.
 
-    Answers are computed on demand and kept; the universe itself never changes.
+    Answers are computed on demand and kept; the universe itself never changes. Assets that are `blocked` read nothing
+    here: their mappings lead to partitions that do not exist, or fail. `deferred` collects what is missing of dynamic
+    partitions that an asset may yet add, with the names of these.
     """
 
-    def __init__(self, graph: AssetGraph, *, as_of: datetime, dynamic: Mapping[str, Iterable[str]]) -> None:
+    def __init__(
+        self,
+        graph: AssetGraph,
+        *,
+        as_of: datetime,
+        dynamic: Mapping[str, Iterable[str]],
+        blocked: Collection[str] = (),
+    ) -> None:
         self.graph = graph
         self.as_of = as_of
+        self.blocked = blocked
+        self.deferred: list[tuple[frozenset[str], PartitionError]] = []
         self._dynamic = dynamic
         self._adders: dict[str, tuple[str, ...]] | None = None
         self._definitions: dict[str, PartitionsDefinition | None] = {}
@@ -83,30 +95,56 @@ class Universe:
     def upstream_subset(self, asset: str, edge: InputSpec, subset: PartitionSubset | None) -> PartitionSubset | None:
         """The upstream partitions that a set of the asset's partitions reads through one edge.
 
-        PartitionError when one that is required does not exist.
+        PartitionError when one that is required does not exist, and nothing in the graph may add it.
         """
         upstream = self.definition(edge.upstream)
+        if asset in self.blocked:
+            return None if upstream is None else upstream.empty()
         with _named(asset, edge):
             result = self.graph.mapping(asset, edge).upstream_subset(
                 subset, downstream=self.definition(asset), upstream=upstream, as_of=self.as_of
             )
         if result.missing:
-            blocked = "" if result.blocked is None else f"@{result.blocked}"
-            raise PartitionError(
-                f"`{asset}{blocked}` needs partitions of `{edge.upstream}` that do not exist: "
-                f"{', '.join(result.missing)}",
-                hint="start the asset later, give the input another mapping, or allow it with "
-                "TimeWindowMapping(allow_nonexistent_upstream=True)",
-                asset=asset,
-                upstream=edge.upstream,
-                missing=list(result.missing),
-            )
+            error = self._missing(asset, edge, result)
+            if not self.adders_of([edge.upstream]):
+                raise error
+            self.deferred.append((frozenset(upstream.dynamic_names if upstream is not None else ()), error))
         return result.subset
+
+    def _missing(self, asset: str, edge: InputSpec, result: UpstreamResult) -> PartitionError:
+        blocked = "" if result.blocked is None else f"@{result.blocked}"
+        hint = "give the input another mapping, or see to it that they are there first"
+        if isinstance(self.graph.mapping(asset, edge), (TimeWindowMapping, DimensionMapping)):
+            hint = (
+                "start the asset later, give the input another mapping, or allow it with "
+                "TimeWindowMapping(allow_nonexistent_upstream=True)"
+            )
+        return PartitionError(
+            f"`{asset}{blocked}` needs partitions of `{edge.upstream}` that do not exist: {', '.join(result.missing)}",
+            hint=hint,
+            asset=asset,
+            upstream=edge.upstream,
+            missing=list(result.missing),
+        )
+
+    def blocked_assets(self) -> dict[str, PartitionError]:
+        """The assets that read partitions which do not exist, or whose mapping fails, each with its first error."""
+        found: dict[str, PartitionError] = {}
+        for asset in self.graph.keys:
+            for edge in self.graph.specs[asset].inputs:
+                try:
+                    self.upstream_subset(asset, edge, self.all(asset))
+                except PartitionError as error:
+                    found.setdefault(asset, error)
+        return found
 
     def downstream_subset(
         self, asset: str, edge: InputSpec, upstream_subset: PartitionSubset | None
     ) -> PartitionSubset | None:
         """The asset's partitions that read any of these upstream partitions through one edge."""
+        if asset in self.blocked:
+            definition = self.definition(asset)
+            return None if definition is None else definition.empty()
         with _named(asset, edge):
             return self.graph.mapping(asset, edge).downstream_subset(
                 upstream_subset,
@@ -124,6 +162,8 @@ class Universe:
         upstream = self.definition(edge.upstream)
         if upstream is None:
             return UNPARTITIONED
+        if asset in self.blocked:
+            return ()
         return self.graph.mapping(asset, edge).upstream_keys(
             None if partitions == UNPARTITIONED else [key for key in partitions if key is not None],
             downstream=self.definition(asset),

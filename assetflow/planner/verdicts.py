@@ -88,6 +88,8 @@ class Judge:
     # --- one asset -------------------------------------------------------------------------------------------
 
     def _asset(self, spec: AssetSpec, subset: PartitionSubset | None) -> tuple[VerdictGroup, ...]:
+        if spec.key in self.basis.blocked:
+            return self._blocked(spec.key, subset)
         compared = self.comparer.compare(spec, subset)
         if subset is None:
             if not compared.recorded:
@@ -103,6 +105,18 @@ class Judge:
             judged, pieces = self._caused(spec, compared, [((), clean)] if clean else [], missing)
             groups = grouped(subset.definition, judged, pieces)
         return (*self._missing_groups(spec.key, missing), *groups)
+
+    def _blocked(self, asset: str, subset: PartitionSubset | None) -> tuple[VerdictGroup, ...]:
+        """An asset whose inputs cannot be told: nothing that was made is known to hold."""
+        records = self.basis.snapshot.current.get(asset, {})
+        causes = (Unverifiable(reason=self.basis.blocked[asset]),)
+        if subset is None:
+            if None not in records:
+                return tuple(self._missing_groups(asset, None))
+            return (VerdictGroup(verdict=Verdict.STALE, partitions=None, causes=causes),)
+        there = subset & subset.definition.known([key for key in records if key is not None])[0]
+        stale = (VerdictGroup(verdict=Verdict.STALE, partitions=there, causes=causes),) if there else ()
+        return (*self._missing_groups(asset, subset - there), *stale)
 
     def _missing_groups(self, asset: str, missing: PartitionSubset | None) -> list[VerdictGroup]:
         """Missing partitions; those that are forced as well must not be answered by an earlier result."""

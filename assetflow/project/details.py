@@ -14,7 +14,7 @@ from assetflow.model.plan import AssetVerdict
 from assetflow.model.record import Observation, Partition
 from assetflow.project.listing import AssetListing, list_assets
 from assetflow.project.loaded import check_assets
-from assetflow.project.planning import plan_request
+from assetflow.project.planning import look_over
 from assetflow.project.request import Ask
 from assetflow.project.sql_columns import column_descriptions
 from assetflow.project.statistics import Statistics, statistics_of
@@ -119,7 +119,7 @@ def asset_details(
     check_assets(graph, [asset])
     is_outside = partition is not None and _is_outside(project, asset, partition)
     narrowed = () if partition is None or is_outside else (partition,)
-    planned = plan_request(project, Ask(selection=(f'"{asset}"',), partitions=narrowed), None)
+    planned = look_over(project, Ask(selection=(f'"{asset}"',), partitions=narrowed), None)
     spec = graph.specs[asset]
     history = project.catalog.history(asset, partition)
     current = next((row for row in history if planned.plan.environment in row.current_in), None)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class AssetListing:
     """One asset in a list: what it is, its verdict, and its partitions as (there, materialized).
 
-    `outside` counts what is kept of partitions that the definition does not have, or not any more.
+    `outside` counts what is kept of partitions that the definition does not have, or not any more; `problem` says why
+    the asset cannot be planned, where its inputs cannot be told.
     """
 
     asset: str
@@ -37,6 +38,7 @@ class AssetListing:
     description: str
     upstreams: tuple[str, ...]
     location: str | None
+    problem: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         partitions = None
@@ -56,6 +58,7 @@ class AssetListing:
             "description": self.description,
             "upstreams": list(self.upstreams),
             "location": self.location,
+            "problem": self.problem,
         }
 
 
@@ -102,6 +105,7 @@ def _listing(graph: AssetGraph, planned: Planned, key: str) -> AssetListing:
         description=spec.description,
         upstreams=spec.upstreams,
         location=None if spec.location is None else str(spec.location),
+        problem=planned.blocked[key].message if key in planned.blocked else None,
     )
 
 

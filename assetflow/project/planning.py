@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from assetflow.catalog.rows import Notice
 from assetflow.define.config_values import ResolvedConfig
-from assetflow.errors import UsageError
+from assetflow.errors import PartitionError, UsageError
 from assetflow.model.plan import Plan
 from assetflow.model.record import Observation, Partition, Snapshot
 from assetflow.model.subset import PartitionSubset
 from assetflow.planner.basis import Basis, Request
+from assetflow.planner.build import build_plan
 from assetflow.planner.scope import Scope, scope_of
 from assetflow.planner.universe import Universe
 from assetflow.project.listing import ProjectFacts
@@ -41,17 +42,43 @@ class Planned:
     read_from_ns: int
     facts: ProjectFacts | None = None
     notices: tuple[Notice, ...] = ()
+    blocked: Mapping[str, PartitionError] = field(default_factory=dict)
     log_sizes: Mapping[str, int] = field(default_factory=dict)
 
 
-def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned:
+def look_over(project: Project, ask: Ask, environment: str | None) -> Planned:
+    """The same to be looked at, never to be carried out: assets whose inputs cannot be told do not hide the others.
+
+    They are `blocked`, each with the error that planning them ends with; nothing that was made of them counts as fresh.
+    """
+    blocked: dict[str, PartitionError] = {}
+    while True:
+        try:
+            return plan_request(project, ask, environment, blocked=blocked)
+        except PartitionError as error:
+            before = len(blocked)
+            if not blocked:
+                blocked.update(project.universe(environment).blocked_assets())
+            if "asset" in error.payload:
+                blocked.setdefault(error.payload["asset"], error)
+            if len(blocked) == before:
+                raise
+
+
+def plan_request(
+    project: Project,
+    ask: Ask,
+    environment: str | None,
+    *,
+    blocked: Mapping[str, PartitionError] = MappingProxyType({}),
+) -> Planned:
     """The plan of a request together with what it was made from; what the catalog remarked stays for others to take."""
     now = project.clock.now()
     loaded = project.loaded
     configs = loaded.configs(ask.config)
     log_sizes = project.catalog.log_sizes()  # before anything is read, so that what comes later is noticed
     found = project.snapshot(environment)
-    universe = Universe(loaded.graph, as_of=now, dynamic=found.dynamic)
+    universe = Universe(loaded.graph, as_of=now, dynamic=found.dynamic, blocked=blocked)
     facts = project.facts(ask, environment)
     targets = targets_of(ask, loaded.graph, universe, facts)
     scope = scope_of(universe, targets, only=ask.only)
@@ -66,10 +93,13 @@ def plan_request(project: Project, ask: Ask, environment: str | None) -> Planned
         snapshot=snapshot,
         as_of=now,
         lost=lost_objects(project.store, snapshot, scope),
+        blocked={asset: error.message for asset, error in blocked.items()},
     )
     request = _request(ask, targets)
+    # what holds of blocked assets is not known, so nothing is remembered of such a look
     return Planned(
-        plan=plan_remembering(project.settings, basis, request),
+        plan=build_plan(basis, request) if blocked else plan_remembering(project.settings, basis, request),
+        blocked=blocked,
         ask=ask,
         basis=basis,
         universe=universe,

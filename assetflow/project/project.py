@@ -37,7 +37,7 @@ from assetflow.project.handle import RunHandle, amaterialize, start
 from assetflow.project.listing import AssetListing, ProjectFacts, list_assets, overdue_assets
 from assetflow.project.load_word import Load
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project, module_space
-from assetflow.project.planning import Planned, plan_request
+from assetflow.project.planning import Planned, look_over
 from assetflow.project.process import is_alive
 from assetflow.project.query_check import checked_request
 from assetflow.project.recorded import check_recorded, lineage
@@ -169,7 +169,7 @@ class Project:
         """What `status:` and `changed:` in a selection are answered from; None when nothing asks."""
         if not any("status:" in text or "changed:" in text for text in ask.selection):
             return None
-        planned = plan_request(self, Ask(config=ask.config), environment)
+        planned = look_over(self, Ask(config=ask.config), environment)
         return ProjectFacts(planned.plan, self.last_failed(), overdue_assets(planned))
 
     def last_failed(self) -> frozenset[str]:
@@ -314,7 +314,7 @@ class Project:
         self, selection: str | Sequence[str] | None = None, *, environment: str | None = None
     ) -> list[AssetListing]:
         """The selected assets (all without a selection) with their verdicts."""
-        planned = plan_request(self, Ask(), environment)
+        planned = look_over(self, Ask(), environment)
         chosen = self.select(selection, environment=environment)
         return list_assets(self.graph, planned, chosen)
 

@@ -12,7 +12,7 @@ from assetflow.model.freshness import Freshness, FreshnessState
 from assetflow.model.plan import Verdict
 from assetflow.model.record import Partition, RunStatus
 from assetflow.planner.freshness import freshness_of
-from assetflow.project.planning import Planned, plan_request
+from assetflow.project.planning import Planned, look_over
 from assetflow.project.request import Ask
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class ProjectStatus:
 def project_status(project: Project) -> ProjectStatus:
     """The status of the project's environment now."""
     project.recover()
-    planned = plan_request(project, Ask(), None)
+    planned = look_over(project, Ask(), None)
     plan = planned.plan
     sources = sum(spec.is_source for spec in project.graph.specs.values())
     return ProjectStatus(
@@ -143,6 +143,8 @@ def _asset(planned: Planned, key: str) -> AssetStatus:
     judged = planned.plan.verdicts[key]
     freshness = freshness_of(planned.universe, planned.basis.snapshot.current, planned.universe.graph.specs[key])
     causes = dict.fromkeys(cause.describe() for group in judged.groups for cause in group.causes)
+    if key in planned.blocked:
+        causes = dict.fromkeys([f"cannot be planned: {planned.blocked[key].message}"])
     return AssetStatus(
         asset=key,
         verdict=str(judged.verdict),

@@ -165,3 +165,107 @@ def broken(context: af.Context) -> dict:
         assert "40 failed" in ended.out
         again = assetflow("materialize", "-v", at=folder)
         assert sum("broken@k" in line for line in again.out.splitlines() if line.startswith("failed")) == 40
+
+
+# --- inputs that are not there ---
+
+BLOCKED = """
+import assetflow as af
+
+def nowhere(key):
+    raise ValueError("no")
+
+@af.asset(partitions=af.DailyPartitions("2024-01-03", "2024-01-08"))
+def up(context: af.Context) -> str:
+    return context.partition
+
+@af.asset(partitions=af.DailyPartitions("2024-01-0{start}", "2024-01-08"))
+def down(up: str) -> int:
+    return len(up)
+
+@af.asset
+def further(down: list[int]) -> int:
+    return sum(down)
+
+@af.asset(partitions=af.StaticPartitions(["a"]), inputs={{"picked": af.Dep("letter", mapping={mapping})}})
+def picky(picked: str) -> str:
+    return picked
+
+@af.asset(partitions=af.StaticPartitions(["a"]))
+def letter(context: af.Context) -> str:
+    return context.partition
+
+@af.asset
+def other() -> int:
+    return 1
+"""
+
+
+def test_an_asset_that_cannot_be_planned_hides_no_other(tmp_path: Path) -> None:
+    fine, broken = {"start": 3, "mapping": "None"}, {"start": 1, "mapping": "nowhere"}
+    write(tmp_path, {"assets/main.py": BLOCKED.format(**fine)})
+    assert assetflow("materialize", at=tmp_path).code == 0
+    write(tmp_path, {"assets/main.py": BLOCKED.format(**broken)})
+    for command in ("list", "graph", "status", "list status:stale", "show down", "list --json"):
+        ended = assetflow(*command.split(), at=tmp_path)
+        assert ended.code == 0, command
+        assert "down" in ended.out
+    listed = {each["asset"]: each for each in assetflow("list", "--json", at=tmp_path).json}
+    assert {asset for asset, each in listed.items() if each["verdict"] == "fresh"} == {"up", "other", "letter"}
+    assert [asset for asset, each in listed.items() if each["problem"]] == ["down", "picky"]
+    assert listed["down"]["partitions"] == {"count": 7, "materialized": 5}
+    told = assetflow("list", at=tmp_path).err
+    words = "`down@2024-01-01..2024-01-02` needs partitions of `up` that do not exist: 2024-01-01..2024-01-02"
+    assert f"note: `down` cannot be planned: {words}\n" in told
+    assert "note: `picky` cannot be planned: asset `picky`, input `letter`: mapping function" in told
+    assert "ValueError: no" in told
+    assert f"cannot be planned: {words}" in assetflow("status", at=tmp_path).out
+    for command in ("plan", "materialize", "validate", "plan further"):
+        assert assetflow(*command.split(), at=tmp_path).code == 2, command
+    assert assetflow("materialize", "other", "down@2024-01-04", at=tmp_path).code == 0
+    # what was seen meanwhile is not remembered as known
+    write(tmp_path, {"assets/main.py": BLOCKED.format(**fine)})
+    assert "everything is fresh" in assetflow("materialize", at=tmp_path).out
+    assert assetflow("list", at=tmp_path).err == ""
+
+
+LAST = """
+import json
+from pathlib import Path
+import assetflow as af
+
+keys = af.source("keys", path="keys.json")
+
+@af.asset(adds_partitions=["files"])
+def listing(context: af.Context, keys: list[str]) -> int:
+    context.set_partitions("files", keys)
+    return len(keys)
+
+@af.asset(partitions=af.DynamicPartitions("files"))
+def parsed(context: af.Context) -> str:
+    return context.partition
+
+@af.asset(inputs={"parsed": af.Dep("parsed", mapping=af.LastPartition())})
+def newest(parsed: str) -> str:
+    return parsed
+"""
+
+
+def test_what_a_step_of_the_plan_may_add_is_not_missing_yet(tmp_path: Path) -> None:
+    write(tmp_path, {"assets/main.py": LAST, "keys.json": '["x", "y"]'})
+    assert assetflow("plan", at=tmp_path).code == 0
+    assert assetflow("materialize", at=tmp_path).code == 0
+    with af.Project.load(tmp_path) as project:
+        assert project.load("newest") == "y"
+    write(tmp_path, {"keys.json": "[]"})
+    ended = assetflow("materialize", at=tmp_path)
+    assert ended.code == 2
+    assert (
+        "`newest` needs partitions of `parsed` that do not exist: the last partition (there is none yet)" in ended.err
+    )
+    assert "TimeWindowMapping" not in ended.err
+    ended = assetflow("list", at=tmp_path)  # nothing may add a partition now
+    assert (ended.code, ended.err.count("`newest` cannot be planned")) == (0, 1)
+    assert assetflow("plan", at=tmp_path).code == 2
+    write(tmp_path, {"keys.json": '["z"]'})
+    assert assetflow("materialize", at=tmp_path).code == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from assetflow.cli.columns import cut
+from assetflow.cli.commands.list import note_problems
 from assetflow.cli.options import Command, environment_option
 from assetflow.cli.screen import VERDICT_STYLES, Screen
 from assetflow.cli.session import Session
@@ -46,6 +47,7 @@ def command(
         write_text(session.cwd / output, drawn)
         session.screen.talk(f"wrote {output}")
         return
+    note_problems(session, listings)
     session.screen.data((_painted(session.screen, drawn) if form is GraphFormat.TEXT else drawn).rstrip("\n"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from assetflow.cli.columns import Cell, columns
@@ -32,6 +34,14 @@ def command(session: Session, selection: tuple[str, ...], environment: str | Non
         screen.data(columns(screen, rows, header=header, right={2}))
     else:
         screen.talk("no asset is selected" if selection else "the project declares no asset yet")
+    note_problems(session, listings)
+
+
+def note_problems(session: Session, listings: Iterable[AssetListing]) -> None:
+    """Name the assets that cannot be planned, beside a screen that shows the others."""
+    for listing in listings:
+        if listing.problem is not None:
+            session.screen.note(f"`{listing.asset}` cannot be planned: {listing.problem}")
 
 
 def _determinism(project: Project) -> dict[str, bool]:

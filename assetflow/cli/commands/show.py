@@ -10,7 +10,7 @@ import click
 from assetflow.cli.asking import split_partition
 from assetflow.cli.columns import Cell, columns
 from assetflow.cli.commands.history import history_text
-from assetflow.cli.commands.list import verdict_cell
+from assetflow.cli.commands.list import note_problems, verdict_cell
 from assetflow.cli.determinism import difference_words
 from assetflow.cli.growth_text import column_cells, growth_cells, skipped_words
 from assetflow.cli.options import Command, environment_option
@@ -46,6 +46,7 @@ def command(session: Session, asset: str, environment: str | None, statistics: b
     if session.json:
         screen.document(plain({**details.to_json(), "determinism": verified}))
         return
+    note_problems(session, [details.listing])
     screen.data("\n\n".join(part for part in _parts(screen, details, zone, verified) if part))
 
 
