@@ -50,7 +50,9 @@ class TimeWindowMapping(PartitionMapping):
             )
 
     def reads_one(self, downstream: PartitionsDefinition | None, upstream: PartitionsDefinition) -> bool:
-        return self.start_offset == self.end_offset and upstream == downstream
+        if not isinstance(downstream, TimePartitions) or not isinstance(upstream, TimePartitions):
+            return False
+        return self.start_offset == self.end_offset and downstream.same_rhythm(upstream)  # start and end may differ
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -269,3 +269,25 @@ def test_what_a_step_of_the_plan_may_add_is_not_missing_yet(tmp_path: Path) -> N
     assert assetflow("plan", at=tmp_path).code == 2
     write(tmp_path, {"keys.json": '["z"]'})
     assert assetflow("materialize", at=tmp_path).code == 0
+
+
+def test_days_that_start_later_read_one_value(tmp_path: Path) -> None:
+    @af.asset(partitions=DAYS)
+    def day(context: af.Context) -> str:
+        return str(context.partition)
+
+    @af.asset(partitions=af.DailyPartitions("2024-01-03", "2024-01-06"))
+    def later(day: str) -> str:
+        return day
+
+    @af.asset(
+        partitions=af.DailyPartitions("2023-12-31", "2024-01-02"),
+        inputs={"day": af.Dep("day", mapping=af.TimeWindowMapping(allow_nonexistent_upstream=True))},
+    )
+    def earlier(day: str | None) -> str:
+        return str(day)
+
+    p = af.Project(assets=[day, later, earlier], root=tmp_path)
+    assert p.materialize().ok
+    assert p.load("later") == {key: key for key in ("2024-01-03", "2024-01-04", "2024-01-05")}
+    assert p.load("earlier") == {"2023-12-31": "None", "2024-01-01": "2024-01-01"}
