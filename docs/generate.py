@@ -75,7 +75,9 @@ def _command(command: click.Command, ctx: click.Context) -> Iterator[str]:
     yield f"### {ctx.command_path}\n\n```\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}\n"
     shared = {param.name for param in everywhere()}
     records = [
-        _option(param) for param in command.params if isinstance(param, click.Option) and param.name not in shared
+        _option(param)
+        for param in command.params
+        if isinstance(param, click.Option) and param.name not in shared and not param.hidden
     ]
     if records:
         yield _table(records)

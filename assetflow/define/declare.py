@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from assetflow.errors import UsageError, did_you_mean
 from assetflow.model.asset import AssetKind
-from assetflow.model.length import read_length
+from assetflow.model.length import positive_length
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -228,7 +228,7 @@ def source(
     else, `observe()` returns a version (any text) and `load()` the value; `assetflow up` asks it every `observe_every`,
     a minute without it, and looks at files all the time.
     """
-    every = None if observe_every is None else read_length(observe_every, f"source({key!r}): observe_every")
+    every = None if observe_every is None else positive_length(observe_every, f"source({key!r}): observe_every")
     if every is None and observe is not None:
         every = timedelta(minutes=1)
     frame = sys._getframe(1)

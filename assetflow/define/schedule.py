@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from assetflow.errors import UsageError, did_you_mean
-from assetflow.model.length import read_length
+from assetflow.model.length import positive_length
+from assetflow.model.texts import texts_of
 from assetflow.model.ticks import check_cron
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,7 +101,7 @@ class RunRequest:
 
     def __post_init__(self) -> None:
         for name, given in (("selection", self.selection), ("partitions", self.partitions)):
-            texts = None if given is None else _texts(given, f"RunRequest: {name}")
+            texts = None if given is None else texts_of(given, f"RunRequest: {name}")
             if texts == ():
                 raise UsageError(
                     f"RunRequest: {name}= is an empty list, which names nothing", hint="leave it out for all"
@@ -121,7 +122,7 @@ class AddPartitions:
     keys: Sequence[str]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "keys", _texts(self.keys, "AddPartitions: keys"))
+        object.__setattr__(self, "keys", texts_of(self.keys, "AddPartitions: keys"))
 
 
 @dataclass(slots=True)
@@ -147,7 +148,7 @@ def job(
     `config` holds values by asset and field; the command line overrides them, they override the asset's defaults.
     """
     _check_named("job", name)
-    selected = _texts(selection, f"job {name!r}: selection")
+    selected = texts_of(selection, f"job {name!r}: selection")
     if not selected:
         raise UsageError(f"job {name!r}: nothing is selected", hint='use "*" for everything')
     if cron is None and tz != "UTC":
@@ -171,8 +172,8 @@ def sensor(
     It may take a SensorContext, whose `cursor` is kept between calls. It is called in a process of its own, and stopped
     when it takes longer than `timeout`. What it raises is shown, and it is called again.
     """
-    length = _positive(every, "sensor: every")
-    limit = _positive(timeout, "sensor: timeout")
+    length = positive_length(every, "sensor: every")
+    limit = positive_length(timeout, "sensor: timeout")
 
     def decorate(fn: F) -> F:
         if not inspect.isroutine(fn):
@@ -219,7 +220,7 @@ def notify(
     elif headers:
         raise UsageError(f"{what}: headers without a url", hint="a command gets the notice on its standard input")
     kinds = []
-    for kind in _texts(on, f"{what}: on"):
+    for kind in texts_of(on, f"{what}: on"):
         if kind not in tuple(NoticeKind):
             raise UsageError(
                 f"{what}: on has {kind!r}",
@@ -237,7 +238,7 @@ def notify(
         raise UsageError(f"{what}: retries is {retries!r}", hint="use 0 or a positive whole number")
     frame = sys._getframe(1)
     made = Sink(
-        name=name, on=tuple(kinds), url=url, command=_texts(command, f"{what}: command"),
+        name=name, on=tuple(kinds), url=url, command=texts_of(command, f"{what}: command"),
         shell=isinstance(command, str), headers=headers or {}, timeout=timeout, retries=retries,
         file=frame.f_code.co_filename, line=frame.f_lineno,
     )  # fmt: skip
@@ -252,26 +253,6 @@ def _registered(made: S) -> S:
     if target is not None:
         target.append(made)
     return made
-
-
-def _positive(given: timedelta | str, what: str) -> timedelta:
-    length = read_length(given, what)
-    if length <= timedelta(0):
-        raise UsageError(f"{what} is {given}", hint="use a positive length of time, like `1m`")
-    return length
-
-
-def _texts(given: Any, what: str) -> tuple[str, ...]:
-    """One text or several as a tuple; UsageError for anything else."""
-    if isinstance(given, str):
-        return (given,)
-    if not isinstance(given, Iterable) or isinstance(given, (Mapping, bytes)):
-        raise UsageError(f"{what} is {given!r}", hint="use text, or a list of texts")
-    found = tuple(given)
-    for each in found:
-        if not isinstance(each, str):
-            raise UsageError(f"{what} holds {each!r}", hint="use text, or a list of texts")
-    return found
 
 
 def _check_named(word: str, name: Any) -> None:

@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from assetflow.errors import UsageError
-from assetflow.model.length import length_words, read_length
+from assetflow.model.length import length_words, positive_length
+from assetflow.model.texts import named_texts, texts_of
 from assetflow.model.ticks import check_cron
 
 
@@ -59,7 +60,7 @@ class AutomationCondition:
 
     def label(self, text: str) -> AutomationCondition:
         """The same condition under a name of its own in explanations."""
-        return Labeled(child=self, text=text)
+        return Labeled(child=self, text=named_texts((text,), "label")[0])
 
     @property
     def children(self) -> tuple[AutomationCondition, ...]:
@@ -70,11 +71,11 @@ class AutomationCondition:
         """The condition as it would be written."""
         raise NotImplementedError
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.describe()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Fact(AutomationCondition):
     """An operand without arguments."""
 
@@ -84,7 +85,7 @@ class Fact(AutomationCondition):
         return f"{self.kind}()"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CronTick(AutomationCondition):
     """Whether a tick of a cron lies after the tick before and not after this one."""
 
@@ -96,7 +97,7 @@ class CronTick(AutomationCondition):
         return f"cron_tick_passed({self.cron!r}{zone})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class InLatestWindow(AutomationCondition):
     """The newest time window, or those that ended within `lookback`; everything of an asset that is not cut by time."""
 
@@ -106,7 +107,7 @@ class InLatestWindow(AutomationCondition):
         return f"in_latest_window({'' if self.lookback is None else repr(length_words(self.lookback))})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PartitionIn(AutomationCondition):
     """The partitions that texts name."""
 
@@ -116,7 +117,7 @@ class PartitionIn(AutomationCondition):
         return f"partition_in({', '.join(map(repr, self.texts))})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class All(AutomationCondition):
     """Where every child is true."""
 
@@ -126,7 +127,7 @@ class All(AutomationCondition):
         return " & ".join(_bracketed(child) for child in self.children)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Any_(AutomationCondition):  # noqa: N801
     """Where any child is true."""
 
@@ -136,7 +137,7 @@ class Any_(AutomationCondition):  # noqa: N801
         return " | ".join(_bracketed(child) for child in self.children)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Not(AutomationCondition):
     """Where the child is not true."""
 
@@ -150,7 +151,7 @@ class Not(AutomationCondition):
         return f"~{_bracketed(self.child)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Since(AutomationCondition):
     """Where the trigger was true and the reset was not since."""
 
@@ -165,7 +166,7 @@ class Since(AutomationCondition):
         return f"{_bracketed(self.trigger)}.since({self.reset.describe()})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class NewlyTrue(AutomationCondition):
     """Where the child is true and was not at the tick before."""
 
@@ -186,7 +187,7 @@ class Quantity(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Upstream(AutomationCondition):
     """Where any, or every, upstream partition that is read satisfies the child; `allow` and `ignore` name assets."""
 
@@ -204,7 +205,7 @@ class Upstream(AutomationCondition):
         return f"{self.quantity}_upstream({', '.join([self.child.describe(), *extra])})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Downstream(AutomationCondition):
     """Where any partition that reads it satisfies the child."""
 
@@ -218,7 +219,7 @@ class Downstream(AutomationCondition):
         return f"any_downstream({self.child.describe()})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Labeled(AutomationCondition):
     """A condition under a name of its own."""
 
@@ -233,7 +234,7 @@ class Labeled(AutomationCondition):
         return self.text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Custom(AutomationCondition):
     """A condition of the user: a function of a view that returns True or False, or partition keys."""
 
@@ -252,10 +253,18 @@ def _checked(condition: object, where: str) -> AutomationCondition:
     if not isinstance(condition, AutomationCondition):
         raise UsageError(
             f"`{where}` got {condition!r}, which is no automation condition",
-            hint="use conditions on both sides, for example `missing() & ~in_progress()`; a function is wrapped by "
-            "`condition(function)`",
+            hint="use conditions, like `missing() & ~in_progress()`; a function is wrapped by `condition(function)`",
         )
     return condition
+
+
+def _upstream(
+    quantity: Quantity, condition: AutomationCondition, allow: Iterable[str] | None, ignore: Iterable[str]
+) -> AutomationCondition:
+    allowed = () if allow is None else named_texts(allow, f"{quantity}_upstream: allow")
+    ignored = texts_of(ignore, f"{quantity}_upstream: ignore")
+    child = _checked(condition, f"{quantity}_upstream")
+    return Upstream(child=child, quantity=quantity, allow=allowed, ignore=ignored)
 
 
 def _bracketed(condition: AutomationCondition) -> str:
@@ -320,28 +329,28 @@ def cron_tick_passed(cron: str, tz: str = "UTC") -> AutomationCondition:
 
 def in_latest_window(lookback: timedelta | str | None = None) -> AutomationCondition:
     """True for the newest time window, or those that ended within `lookback`; for all that is not cut by time."""
-    return InLatestWindow(lookback=None if lookback is None else read_length(lookback, "in_latest_window: lookback"))
+    return InLatestWindow(
+        lookback=None if lookback is None else positive_length(lookback, "in_latest_window: lookback")
+    )
 
 
 def partition_in(*texts: str) -> AutomationCondition:
     """True for the partitions that the texts name: keys, `first..last`, globs."""
-    return PartitionIn(texts=texts)
+    return PartitionIn(texts=named_texts(texts, "partition_in"))
 
 
 def any_upstream(
-    condition: AutomationCondition, *, allow: Iterable[str] = (), ignore: Iterable[str] = ()
+    condition: AutomationCondition, *, allow: Iterable[str] | None = None, ignore: Iterable[str] = ()
 ) -> AutomationCondition:
     """True where at least one upstream partition that is read satisfies the condition."""
-    child = _checked(condition, "any_upstream")
-    return Upstream(child=child, quantity=Quantity.ANY, allow=tuple(allow), ignore=tuple(ignore))
+    return _upstream(Quantity.ANY, condition, allow, ignore)
 
 
 def all_upstream(
-    condition: AutomationCondition, *, allow: Iterable[str] = (), ignore: Iterable[str] = ()
+    condition: AutomationCondition, *, allow: Iterable[str] | None = None, ignore: Iterable[str] = ()
 ) -> AutomationCondition:
     """True where every upstream partition that is read satisfies the condition, also where none is read."""
-    child = _checked(condition, "all_upstream")
-    return Upstream(child=child, quantity=Quantity.ALL, allow=tuple(allow), ignore=tuple(ignore))
+    return _upstream(Quantity.ALL, condition, allow, ignore)
 
 
 def any_downstream(condition: AutomationCondition) -> AutomationCondition:
@@ -358,8 +367,7 @@ def condition(fn: Callable[[Any], bool | Iterable[str]]) -> AutomationCondition:
 
 def _unblocked() -> AutomationCondition:
     """Nothing that it reads is missing or being made, and it is not being made itself."""
-    waiting = any_upstream(missing() & ~will_be_requested())
-    return ~waiting & ~any_upstream(in_progress()) & ~in_progress()
+    return ~any_upstream(missing() & ~will_be_requested()) & ~any_upstream(in_progress()) & ~in_progress()
 
 
 def _not_given_up() -> AutomationCondition:
@@ -369,12 +377,12 @@ def _not_given_up() -> AutomationCondition:
 
 
 def eager(lookback: timedelta | str | None = None) -> AutomationCondition:
-    """Made as soon as it is missing, stale or changed in code, or an upstream is made; after a failure, when something
-    it is made from changes.
-    """
+    """Made as soon as it is missing, stale or an upstream is made; after a failure, when what it is made from changes."""
     wanted = missing() | stale() | any_upstream(will_be_requested())
     settled = ~any_upstream(failed() & ~will_be_requested())
-    return (in_latest_window(lookback) & wanted & settled & _unblocked() & _not_given_up()).label("eager()")
+    within = in_latest_window(lookback)
+    label = str(within).replace("in_latest_window", "eager")
+    return (within & wanted & settled & _unblocked() & _not_given_up()).label(label)
 
 
 def on_cron(cron: str, tz: str = "UTC") -> AutomationCondition:
@@ -386,4 +394,6 @@ def on_cron(cron: str, tz: str = "UTC") -> AutomationCondition:
 
 def on_missing(lookback: timedelta | str | None = None) -> AutomationCondition:
     """Made when it is missing, as soon as nothing it reads is; a value that is there stays as it is."""
-    return (in_latest_window(lookback) & missing() & _unblocked() & _not_given_up()).label("on_missing()")
+    within = in_latest_window(lookback)
+    wanted = within & missing() & _unblocked() & _not_given_up()
+    return wanted.label(str(within).replace("in_latest_window", "on_missing"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -42,8 +42,8 @@ class FreshnessPolicy:
     cannot be.
     """
 
-    max_age: timedelta | str
-    warn_age: timedelta | str | None = None
+    max_age: timedelta | str = field(kw_only=False)
+    warn_age: timedelta | str | None = field(default=None, kw_only=False)
     of: AgeOf | str = AgeOf.VALUE
     deadline: str | None = None
     tz: str = "UTC"
@@ -52,7 +52,7 @@ class FreshnessPolicy:
     def __post_init__(self) -> None:
         for name in ("max_age", "warn_age", "warn_before"):
             given = getattr(self, name)
-            if given is not None:
+            if given is not None or name == "max_age":
                 object.__setattr__(self, name, read_length(given, f"FreshnessPolicy: {name}"))
         if self.of not in tuple(AgeOf):
             raise UsageError(f"FreshnessPolicy: of is {self.of!r}", hint="use `value` or `data`")
@@ -78,6 +78,12 @@ class FreshnessPolicy:
             raise UsageError("FreshnessPolicy: warn_age goes with max_age", hint="use warn_before with a deadline")
         if self.warn_before is not None and _delta(self.warn_before) <= _ZERO:
             raise UsageError(f"FreshnessPolicy: warn_before is {self.warn_before}", hint="use a positive timedelta")
+        if self.warn_before is not None and _delta(self.warn_before) > self.age:
+            raise UsageError(
+                f"FreshnessPolicy: warn_before is {_words(self.warn_before)}, longer than max_age_at_deadline "
+                f"({length_words(self.age)}): a value made at the warning would miss the deadline, too",
+                hint="make warn_before shorter, or max_age_at_deadline longer",
+            )
         assert self.deadline is not None
         try:
             object.__setattr__(self, "deadline", check_cron(self.deadline, self.tz))
@@ -98,6 +104,10 @@ class FreshnessPolicy:
 
         With `warn_before`, a warning is shown so long before a deadline that the present value will miss.
         """
+        if not isinstance(deadline, str):
+            raise UsageError(
+                f"FreshnessPolicy: deadline is {deadline!r}", hint="use a cron expression like `0 9 * * *`"
+            )
         return cls(max_age=max_age_at_deadline, deadline=deadline, tz=tz, warn_before=warn_before, of=of)
 
     @classmethod
@@ -106,11 +116,16 @@ class FreshnessPolicy:
         if isinstance(given, str):
             return cls(max_age=given)
         known = ("max_age", "warn_age", "of", "cron", "tz", "warn_before")
-        if not isinstance(given, Mapping) or "max_age" not in given:
+        if not isinstance(given, Mapping):
             raise UsageError(f"{what} is {given!r}", hint='write `"6h"`, or a table with `max_age`')
         for name in given:
             if name not in known:
-                raise UsageError(f"{what} has an unknown field `{name}`", hint=did_you_mean(str(name), known))
+                hint = did_you_mean(str(name), known) or f"fields are {', '.join(f'`{each}`' for each in known)}"
+                raise UsageError(f"{what} has an unknown field `{name}`", hint=hint)
+        if "max_age" not in given:
+            raise UsageError(f"{what} {dict(given)!r} has no `max_age`", hint='for example `max_age = "24h"`')
+        if "tz" in given and "cron" not in given:
+            raise UsageError(f"{what} has `tz` without `cron`", hint="a time zone goes with a deadline")
         return cls(**{"deadline" if name == "cron" else name: value for name, value in given.items()})
 
     @property

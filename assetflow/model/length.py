@@ -11,13 +11,25 @@ _SECONDS = {
     "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3_600, "hour": 3_600, "d": 86_400,
     "day": 86_400, "w": 604_800, "week": 604_800,
 }  # fmt: skip
+_LONGEST = timedelta(days=36_525)
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 
 
+def positive_length(given: timedelta | str, what: str) -> timedelta:
+    """The same as `read_length`, and a UsageError for none and less than none."""
+    length = read_length(given, what)
+    if length <= timedelta(0):
+        raise UsageError(f"{what} is {given}", hint="use a positive length of time, like `1m`")
+    return length
+
+
 def read_length(given: timedelta | str, what: str) -> timedelta:
-    """A timedelta as it is, or text like `6h` or `1 day 12 hours`; a UsageError that names `what` otherwise."""
+    """A timedelta as it is, or text like `6h` or `1 day 12 hours`; a UsageError that names `what` otherwise.
+
+    More than a hundred years is refused: instants that far away cannot be told.
+    """
     if isinstance(given, timedelta):
-        return given
+        return _checked(given.total_seconds(), given, what)
     hint = "use a timedelta, or text like `6h`, `1d 12h` or `90 minutes`"
     if not isinstance(given, str) or not given.strip():
         raise UsageError(f"{what} is {given!r}", hint=hint)
@@ -29,7 +41,13 @@ def read_length(given: timedelta | str, what: str) -> timedelta:
             raise UsageError(f"{what} is {given!r}, which is no length of time", hint=hint)
         seconds += float(found[1]) * _SECONDS[unit]
         at = found.end()
-    return timedelta(seconds=seconds)
+    return _checked(seconds, given, what)
+
+
+def _checked(seconds: float, given: timedelta | str, what: str) -> timedelta:
+    if abs(seconds) > _LONGEST.total_seconds():
+        raise UsageError(f"{what} is {str(given)!r}, more than a hundred years", hint="leave it out for no limit")
+    return given if isinstance(given, timedelta) else timedelta(seconds=seconds)
 
 
 def length_words(length: timedelta) -> str:

@@ -39,6 +39,8 @@ class Transition:
 @lru_cache(maxsize=1024)
 def zone_named(name: str) -> ZoneInfo:
     """The zone of this IANA name; a PartitionError with the nearest name when there is none."""
+    if not isinstance(name, str):
+        raise PartitionError(f"time zone {name!r} is no text", hint="use an IANA name, like `Europe/London`")
     try:
         return ZoneInfo(name)
     # a folder (`America`), a malformed name and an unreadable file each come as an error of their own

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from assetflow.errors import AssetflowError, PartitionError
+from assetflow.errors import AssetflowError, PartitionError, UsageError, did_you_mean
 from assetflow.model.asset import InputSpec
 from assetflow.model.condition import (
     All,
@@ -234,6 +234,10 @@ class _Walk:
 
     def _edges(self, condition: Upstream, asset: str) -> list[InputSpec]:
         inputs = self.universe.graph.specs[asset].inputs
+        for key in (*condition.allow, *condition.ignore):
+            if key not in self.universe.graph:
+                hint = did_you_mean(key, self.universe.graph.keys)
+                raise UsageError(f"`{condition.quantity}_upstream` names `{key}`, which no definition has", hint=hint)
         return [
             edge
             for edge in inputs

@@ -22,9 +22,14 @@ def with_inherited(graph: AssetGraph, defaults: Mapping[str, Any]) -> AssetGraph
     """
     found: dict[str, tuple[int, FreshnessPolicy]] = {}
     for text, given in defaults.items():
+        if "status:" in text or "changed:" in text:
+            raise SettingsError(
+                f"setting `freshness.{text}` asks what the state of assets is, which a policy has a part in",
+                hint="select them by key, tag, group or kind",
+            )
         try:
             named = resolve([parse(text)], graph, None).assets
-            policy = FreshnessPolicy.from_json(given, f"setting `freshness.{text}`")
+            policy = FreshnessPolicy.from_json(given, "the policy")
         except UsageError as error:
             raise SettingsError(f"setting `freshness.{text}`: {error.message}", hint=error.hint) from error
         if any(terms is not None for terms in named.values()):

@@ -8,7 +8,8 @@ from typing import Any
 
 from assetflow.errors import AssetflowError
 from assetflow.executor.result import RunResult
-from assetflow.model.record import RunStatus
+from assetflow.model.keys import show
+from assetflow.model.record import RunStatus, StepStatus
 from assetflow.project.planning import plan_request
 from assetflow.project.project import Project
 from assetflow.scheduler.memory import Memory, read_memory, write_memory
@@ -23,7 +24,7 @@ Tell = Callable[[str, dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a request ended; `run_id` is None where there was nothing to do, `error` why no run was possible."""
+    """How a request ended; `run_id` is None where there was nothing to do, `error` says why it failed."""
 
     request: Request
     status: str
@@ -75,7 +76,6 @@ def carry_round(project: Project, tell: Tell) -> Round:
     notifier.freshness()
     ended += [_carry_out(project, memory, request, tell) for request in found.requests]
     notifier.runs()
-    notifier.close()
     return Round(tick=found, ended=tuple(ended))
 
 
@@ -95,6 +95,8 @@ def _carry_out(project: Project, memory: Memory, request: Request, tell: Tell) -
     except Exception as problem:  # one request that stays open would keep all the others from their turn
         error = f"{type(problem).__name__}: {problem}"
     status = "failed" if result is None else str(result.status)
+    if result is not None and error is None:
+        error = _first_failure(result)
     ended = Ended(request=request, status=status, run_id=None if result is None else result.run_id, error=error)
     if status == RunStatus.CANCELED:
         raise KeyboardInterrupt
@@ -103,3 +105,13 @@ def _carry_out(project: Project, memory: Memory, request: Request, tell: Tell) -
     if ended.run_id is not None or error is not None:
         tell("ended", ended.to_json())
     return ended
+
+
+def _first_failure(result: RunResult) -> str | None:
+    """The first step that failed with the first line of why, and how many more there are."""
+    failed = [step for step in result.steps if step.status is StepStatus.FAILED]
+    if not failed:
+        return None
+    line = (failed[0].error or "failed").partition("\n")[0]
+    more = f" (and {len(failed) - 1:,} more)" if len(failed) > 1 else ""
+    return f"`{show(failed[0].asset, failed[0].partition)}`: {line}{more}"

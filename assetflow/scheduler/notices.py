@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from assetflow import __version__
 from assetflow.define.schedule import NoticeKind, Sink
 from assetflow.model.clock import to_text
 from assetflow.model.freshness import FreshnessState
@@ -22,8 +14,7 @@ from assetflow.model.keys import show
 from assetflow.project.project import Project
 from assetflow.project.status import last_failures
 from assetflow.scheduler.memory import Memory, write_memory
-
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+from assetflow.scheduler.sending import NotSent, send
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +45,8 @@ _WORDS = {
 class Notifier:
     """Finds what is news against what was told before, and sends it; what it told is kept in the log.
 
-    A notice that cannot be sent is told of and tried again at the next tick, for each sink on its own.
+    Each sink gets its notices in order of time. One that cannot be sent is told of, and waits for the next tick with
+    those after it; the other sinks get theirs.
     """
 
     def __init__(self, project: Project, memory: Memory, tell: Callable[[str, dict[str, Any]], None]) -> None:
@@ -62,7 +54,7 @@ class Notifier:
         self._memory = memory
         self._tell = tell
         self._sinks = project.loaded.definitions.sinks
-        self._pool: ThreadPoolExecutor | None = None
+        self._given_up: set[str] = set()
 
     def freshness(self) -> None:
         """Tell of assets that became overdue, or that are not any more."""
@@ -111,11 +103,6 @@ class Notifier:
                 self._memory.set(f"told:failed:{place}", None)
         self._send(found)
 
-    def close(self) -> None:
-        """Wait for what is being sent."""
-        if self._pool is not None:
-            self._pool.shutdown()
-
     def _now(self) -> str:
         return to_text(self._project.clock.now())
 
@@ -129,81 +116,36 @@ class Notifier:
                     name = f"unsent:{sink.name}:{notice.kind}:{show(notice.asset, notice.partition)}:{notice.at}"
                     self._memory.set(name, record)
         write_memory(self._project, self._memory, "notice", {"notices": [notice.to_json() for notice in found]})
-        waiting: list[tuple[str, Sink, Future[None]]] = []
+        waiting: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
         by_name = {sink.name: sink for sink in self._sinks}
         for name, record in self._memory.under("unsent:").items():
-            addressed = by_name.get(name.partition(":")[0])
-            if addressed is None:
+            to = name.partition(":")[0]
+            if to not in by_name:
                 self._memory.set(f"unsent:{name}", None)
-                continue
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="notify")
-            sending = self._pool.submit(send, addressed, record, self._project.environ, self._project.settings.root)
-            waiting.append((f"unsent:{name}", addressed, sending))
-        for name, sink, future in waiting:
+            elif to not in self._given_up:
+                waiting.setdefault(to, []).append((f"unsent:{name}", record))
+        if waiting:
+            with ThreadPoolExecutor(max_workers=len(waiting), thread_name_prefix="notify") as pool:
+                sending = {to: pool.submit(self._send_all, by_name[to], records) for to, records in waiting.items()}
+            for to, future in sending.items():
+                self._note(to, waiting[to], *future.result())
+        write_memory(self._project, self._memory, "notice", {"sent": sorted(waiting)})
+
+    def _send_all(self, sink: Sink, records: list[tuple[str, Mapping[str, Any]]]) -> tuple[int, str | None]:
+        """Send to one sink in order of time; how many arrived, and why the next one did not."""
+        records.sort(key=lambda named: (named[1]["at"], named[0]))
+        for count, (_, record) in enumerate(records):
             try:
-                future.result()
-            except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
-                self._tell("error", {"where": f"notify `{sink.name}`", "message": _masked(str(error), sink, self)})
-                continue
+                send(sink, record, self._project.environ, self._project.settings.root)
+            except NotSent as error:
+                return count, str(error)
+        return len(records), None
+
+    def _note(self, to: str, records: list[tuple[str, Mapping[str, Any]]], sent: int, error: str | None) -> None:
+        for name, _ in records[:sent]:
             self._memory.set(name, None)
-        write_memory(self._project, self._memory, "notice", {"sent": [name for name, _, _ in waiting]})
-
-    @property
-    def environ(self) -> Mapping[str, str]:
-        """The environment that variables of sinks are taken from."""
-        return self._project.environ
-
-
-def send(sink: Sink, record: Mapping[str, Any], environ: Mapping[str, str], root: Path) -> None:
-    """Send one notice, a command in the project's folder.
-
-    OSError, SubprocessError, ValueError or KeyError (a variable is not set) when it failed.
-    """
-    body = json.dumps(record).encode()
-    tries = max(0, sink.retries) + 1
-    for left in reversed(range(tries)):
-        try:
-            if sink.url is not None:
-                _post(sink, body, environ)
-            else:
-                command: Any = sink.command[0] if len(sink.command) == 1 else list(sink.command)
-                subprocess.run(
-                    command, input=body, shell=len(sink.command) == 1, check=True, timeout=sink.timeout,
-                    capture_output=True, env={**os.environ, **environ}, cwd=root,
-                )  # fmt: skip
-            return
-        except (OSError, subprocess.SubprocessError):
-            if not left:
-                raise
-
-
-def _post(sink: Sink, body: bytes, environ: Mapping[str, str]) -> None:
-    assert sink.url is not None
-    url = _filled(sink.url, environ)
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("the url is neither http nor https")
-    headers = {"Content-Type": "application/json", "User-Agent": f"assetflow/{__version__}"}
-    headers |= {name: _filled(value, environ) for name, value in sink.headers.items()}
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")
-    with urllib.request.urlopen(request, timeout=sink.timeout) as answer:
-        answer.read()
-
-
-def _filled(text: str, environ: Mapping[str, str]) -> str:
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in environ:
-            raise KeyError(f"the environment variable {found[1]} is not set")
-        return environ[found[1]]
-
-    return _VARIABLE.sub(value, text)
-
-
-def _masked(text: str, sink: Sink, notifier: Notifier) -> str:
-    """An error without the values of the variables that the sink uses."""
-    for part in (sink.url or "", *sink.headers.values()):
-        for name in _VARIABLE.findall(part):
-            value = notifier.environ.get(name)
-            if value:
-                text = text.replace(value, f"${{{name}}}")
-    return text
+        if error is not None:
+            self._given_up.add(to)
+            more = len(records) - sent - 1
+            rest = f" (and {more:,} more wait for the next round)" if more else ""
+            self._tell("error", {"where": f"notify `{to}`", "message": error + rest})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 from datetime import timedelta
@@ -14,7 +15,7 @@ from assetflow.cli.options import Command, environment_option
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.define.settings import Settings
-from assetflow.errors import AssetflowError
+from assetflow.errors import AssetflowError, UsageError
 from assetflow.model.clock import SystemClock, to_text
 
 FAILED = 1
@@ -24,7 +25,7 @@ CANCELED = 130
 @click.command("up", cls=Command, short_help=COMMANDS["up"])
 @click.option("--once", is_flag=True, help="One round: take up what is open, tick, carry out, end. For cron and CI.")
 @click.option(
-    "--pause", type=click.FloatRange(min=0.1), default=5.0, show_default=True, metavar="SECONDS",
+    "--pause", type=click.FloatRange(min=0.1, max=86_400), default=5.0, show_default=True, metavar="SECONDS",
     help="Seconds between two looks at files, and at least between two rounds.",
 )  # fmt: skip
 @click.option("--round", "child", is_flag=True, hidden=True)
@@ -36,6 +37,8 @@ def command(session: Session, once: bool, pause: float, child: bool, environment
     Runs until Ctrl-C or SIGTERM, which end a run in order. One scheduler per project. With --json, each line is a JSON
     object.
     """
+    if math.isnan(pause):  # which is in every range
+        raise UsageError("`--pause`: nan is no number of seconds", hint="`assetflow up --help` shows how it is used")
     settings = session.settings(environment=environment)
     if child:
         return _round(session, settings, waits=True)
@@ -82,8 +85,9 @@ def _words(what: str, fields: dict[str, Any]) -> str | None:
         case "request":
             return f"{fields['by']}: {fields['steps']} steps" if fields["steps"] else f"{fields['by']}: nothing to do"
         case "ended":
-            detail = fields["error"] or f"run {fields['run_id']}"
-            return f"{fields['by']}: {fields['status']} ({detail})"
+            of = f" (run {fields['run_id']})" if fields["run_id"] else ""
+            why = f": {fields['error']}" if fields["error"] else ""
+            return f"{fields['by']}: {fields['status']}{of}{why}"
         case "waiting":
             return f"{fields['by']}: {fields['message']}"
         case "notice":
