@@ -377,7 +377,7 @@ def _not_given_up() -> AutomationCondition:
 
 
 def eager(lookback: timedelta | str | None = None) -> AutomationCondition:
-    """Made as soon as it is missing, stale or an upstream is made; after a failure, when what it is made from changes."""
+    """Made when it is missing, stale or an upstream is made; after a failure, when what it is made from changes."""
     wanted = missing() | stale() | any_upstream(will_be_requested())
     settled = ~any_upstream(failed() & ~will_be_requested())
     within = in_latest_window(lookback)
