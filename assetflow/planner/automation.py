@@ -30,11 +30,9 @@ from assetflow.model.condition import (
 )
 from assetflow.model.subset import PartitionSubset
 from assetflow.model.ticks import has_tick
+from assetflow.planner.extents import Extent, both, either, empty, everything, restored, stored, without
 from assetflow.planner.newest import newest_window, windows_ending_after
 from assetflow.planner.universe import Universe
-
-Extent = bool | PartitionSubset
-"""Where something is true: partitions of an asset, or whether it is true of an unpartitioned one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,66 +323,6 @@ def _answer(answer: Any, whole: Extent) -> Extent:
     if not isinstance(whole, PartitionSubset):
         raise PartitionError(f"the condition of an asset without partitions returned {answer!r}, not True or False")
     return whole & (answer if isinstance(answer, PartitionSubset) else whole.definition.subset(answer))
-
-
-# --- sets and truth in one ---------------------------------------------------------------------------------------
-
-
-def everything(universe: Universe, asset: str) -> Extent:
-    """All of an asset."""
-    found = universe.all(asset)
-    return True if found is None else found
-
-
-def empty(universe: Universe, asset: str) -> Extent:
-    """Nothing of an asset."""
-    definition = universe.definition(asset)
-    return False if definition is None else definition.empty()
-
-
-def both(left: Extent, right: Extent) -> Extent:
-    """Where both are true."""
-    if isinstance(left, PartitionSubset) and isinstance(right, PartitionSubset):
-        return left & right
-    return bool(left and right)
-
-
-def either(left: Extent, right: Extent) -> Extent:
-    """Where one is true."""
-    if isinstance(left, PartitionSubset) and isinstance(right, PartitionSubset):
-        return left | right
-    return bool(left or right)
-
-
-def without(left: Extent, right: Extent) -> Extent:
-    """Where the left one is true and the right one is not."""
-    if isinstance(left, PartitionSubset) and isinstance(right, PartitionSubset):
-        return left - right
-    return bool(left and not right)
-
-
-def stored(extent: Extent) -> Any:
-    """An extent as JSON; keys one by one where they may come and go, since a range would then change its meaning."""
-    if not isinstance(extent, PartitionSubset):
-        return extent
-    if not extent:
-        return False
-    return {"keys": list(extent)} if extent.definition.dynamic_names else extent.to_json()
-
-
-def restored(universe: Universe, asset: str, data: Any) -> Extent:
-    """What `stored` wrote; partitions that are gone are left out, and of other partitions than now nothing is."""
-    definition = universe.definition(asset)
-    if definition is None:
-        return data is True
-    if not isinstance(data, Mapping):
-        return definition.empty()
-    if "keys" in data:
-        return definition.known(data["keys"])[0]
-    try:
-        return definition.subset_from_json(data)
-    except PartitionError:
-        return definition.empty()
 
 
 @lru_cache(maxsize=4096)

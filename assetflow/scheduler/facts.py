@@ -9,7 +9,8 @@ from assetflow.model.cause import Cause, CodeChanged, Overdue
 from assetflow.model.condition import FactKind
 from assetflow.model.plan import Verdict, VerdictGroup
 from assetflow.model.record import Partition
-from assetflow.planner.automation import Extent, Facts, either
+from assetflow.planner.automation import Facts
+from assetflow.planner.extents import Extent, either
 from assetflow.planner.universe import Universe
 from assetflow.project.planning import Planned
 from assetflow.project.project import Project

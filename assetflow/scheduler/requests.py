@@ -13,7 +13,7 @@ from assetflow.model.clock import from_text, to_text
 from assetflow.model.freshness import FreshnessState
 from assetflow.model.subset import PartitionSubset
 from assetflow.model.ticks import has_tick, last_tick
-from assetflow.planner.automation import Extent
+from assetflow.planner.extents import Extent
 from assetflow.planner.freshness import freshness_of
 from assetflow.planner.newest import newest_window
 from assetflow.planner.universe import Universe
