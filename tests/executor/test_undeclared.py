@@ -19,8 +19,9 @@ from assetflow.executor.undeclared.seen import installed, watching
 from tests.cli.calling import assetflow, write
 
 READERS = """
-import asyncio, contextvars, json, os, sqlite3, subprocess, sys
+import asyncio, json, os, sqlite3, subprocess, sys
 from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 import assetflow as af
 import polars as pl
@@ -55,9 +56,13 @@ def by_sqlite():
 async def by_coroutine(): return await asyncio.to_thread(Path("data/a.txt").read_text)
 @af.asset
 def by_thread():
-    thread = Thread(target=contextvars.copy_context().run, args=(Path("data/a.txt").read_text,))
+    thread = Thread(target=lambda: os.environ.get(name()))
     thread.start(); thread.join()
-    return 1
+    with ThreadPoolExecutor(2) as pool: return list(pool.map(lambda path: Path(path).read_text(), ["data/a.txt"] * 9))
+@af.asset
+def by_script():
+    import runpy
+    return runpy.run_path("data/script.py")["VALUE"]
 @af.asset(compute="process")
 def by_process(): return open("data/a.txt").read() + os.environ.get(name(), "")
 @af.asset
@@ -105,7 +110,8 @@ EXPECTED = {
     "by_duckdb": {ROWS, PART},
     "by_sqlite": {("file", "data/a.db")},
     "by_coroutine": {A},
-    "by_thread": {A},
+    "by_thread": {A, ("variable", "APP_REGION")},
+    "by_script": {("file", "data/script.py")},
     "by_process": {A, ("variable", "APP_REGION")},
     "by_variable": {("variable", "APP_REGION"), ("variable", "app_region"), ("variable", "APP_REGION2")},
 }
@@ -115,6 +121,7 @@ EXPECTED = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {
         "assets/a.py": READERS, "assets/helper.py": "def one(): return 1\n", "data/a.txt": "a", "data/a.db": "",
+        "data/script.py": "VALUE = 1\n",
         "data/rows.csv": "a\n1\n", "data/parts/p.csv": "a\n1\n",
     }  # fmt: skip
     folder = write(tmp_path_factory.mktemp("undeclared"), files)
@@ -154,7 +161,7 @@ def test_each_asset_has_one_notice_that_says_how_to_declare_it(result: af.RunRes
 
 def test_the_record_of_a_value_keeps_what_it_was_made_from(result: af.RunResult, folder: Path) -> None:
     shown = assetflow("show", "by_process", at=folder)
-    assert "it read `data/a.txt` and the variable `APP_REGION`, which count in no version" in shown.out
+    assert "it read `data/a.txt` and the variable `APP_REGION`, which no version covers" in shown.out
     assert assetflow("show", "declared_file", "--json", at=folder).json["current"]["undeclared"] == []
     past = assetflow("run", "last", "--json", at=folder).json
     assert {
@@ -172,12 +179,13 @@ def test_a_command_says_so_beside_its_result(tmp_path: Path) -> None:
     folder = write(tmp_path, {"assets/a.py": body, "a.txt": "a"})
     older(folder)
     ended = assetflow("materialize", "--json", at=folder)
-    assert "`one` reads `a.txt`, which count in no version" in ended.err
+    assert "`one` reads `a.txt`, which no version covers" in ended.err
     assert ended.json["steps"][0]["undeclared"] == [{"kind": "file", "name": "a.txt"}]
 
 
 def test_outside_of_runs_everything_is_as_it_was() -> None:
     before = (os.environ.__class__, pl.read_csv, duckdb.sql, duckdb.DuckDBPyConnection.execute, list(sys.meta_path))
+    start = threading.Thread.start
     with installed(), installed():
         assert pl.read_csv is not before[1]
         assert pl.read_csv.__wrapped__ is before[1]  # type: ignore[attr-defined]
@@ -185,6 +193,7 @@ def test_outside_of_runs_everything_is_as_it_was() -> None:
     assert (
         os.environ.__class__, pl.read_csv, duckdb.sql, duckdb.DuckDBPyConnection.execute, list(sys.meta_path),
     ) == before  # fmt: skip
+    assert threading.Thread.start is start
 
 
 def test_calls_beside_each_other_keep_their_reads_apart(tmp_path: Path) -> None:

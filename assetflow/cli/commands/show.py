@@ -149,7 +149,7 @@ def _published(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
     yield [("data version", "dim"), row.data_version]
     if row.undeclared:
         found = found_words([(read["kind"], read["name"]) for read in row.undeclared], most=None)
-        yield [("undeclared", "dim"), f"it read {found}, which count in no version"]
+        yield [("undeclared", "dim"), f"it read {found}, which no version covers"]
     if details.unreadable is not None:
         yield [("damaged", "red"), f"the stored value cannot be read: {details.unreadable}"]
     if details.path is not None:

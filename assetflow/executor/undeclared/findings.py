@@ -143,8 +143,8 @@ def undeclared_words(asset: str, found: Sequence[Finding]) -> str:
     if ReadKind.VARIABLE in kinds:
         ways.append("read variables by a literal name or take them as fields of Config")
     return (
-        f"`{asset}` reads {found_words(found)}, which count in no version: a change there makes nothing "
-        "stale; " + ", and ".join(ways)
+        f"`{asset}` reads {found_words(found)}, which no version covers: a change there makes nothing stale; "
+        + ", and ".join(ways)
     )
 
 

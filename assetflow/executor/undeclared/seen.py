@@ -2,7 +2,7 @@
 
 Python tells of every file that it opens by an audit event; what polars and other libraries open by themselves is heard
 from the functions that take its name (`readers`), and variables from the environment itself (`variables`). All of it
-belongs to the call whose context it happens in: its thread or coroutine, and threads given that context.
+belongs to the call whose context it happens in, its thread or coroutine, or that has started the thread (`threads`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
 from assetflow.executor.undeclared.readers import reading_functions
+from assetflow.executor.undeclared.threads import of_thread, started_threads
 from assetflow.executor.undeclared.variables import watched_environment
 
 _SLACK_NS = 20_000_000
@@ -133,17 +134,22 @@ def _install() -> None:
     if not _hooked:
         sys.addaudithook(_hear)  # for good: there is no way to take one back
         _hooked = True
-    look: Callable[[], Seen | None] = _current.get
-    for part in (watched_environment(look), reading_functions(look)):
+    for part in (started_threads(_look), watched_environment(_look), reading_functions(_look)):
         part.__enter__()
         _parts.append(part)
+
+
+def _look() -> Seen | None:
+    """What the call that this happens in has read; None outside of any."""
+    seen = _current.get()
+    return of_thread() if seen is None else seen
 
 
 def _hear(event: str, words: tuple[Any, ...]) -> None:
     """Called for every audit event of the process, so it is quick about those that it does not mean."""
     if event != "open" and event != "sqlite3.connect":
         return
-    seen = _current.get()
+    seen = _look()
     if seen is None:
         return
     try:
@@ -158,4 +164,4 @@ def _hear(event: str, words: tuple[Any, ...]) -> None:
 
 
 def _is_import(file: str, module: Any) -> bool:
-    return file.startswith("<frozen ") or module in _IMPORTERS
+    return file.startswith(("<frozen importlib", "<frozen zipimport")) or module in _IMPORTERS
