@@ -319,3 +319,53 @@ def test_an_option_that_is_none_is_refused_before_a_run_starts(tmp_path: Path) -
             project.start(bogus=1)
         assert project.materialize("a").ok
     assert executed(tmp_path) == ["a"]
+
+
+# --- declarations ---------------------------------------------------------------------------------------------------
+
+DECLARED = """
+
+class Size(af.Config):
+    size: int = 3
+
+def fetch(table: str, context: af.Context) -> str:
+    return f"{table} of {context.asset}"
+
+template = af.asset_template(fetch)
+users = template.bind("users", table="u")
+orders = template.bind("orders", table="o")
+
+@af.asset(deps=[users])
+def both(orders: str, config: Size, users: str) -> list:
+    return [users, orders, config.size]
+
+class Later:
+    async def __call__(self) -> int:
+        await asyncio.sleep(0)
+        return 7
+
+later = af.asset(key="later")(Later())
+"""
+
+
+def test_templates_are_assets_and_callables_are_awaited(tmp_path: Path) -> None:
+    with file_project(tmp_path, DECLARED) as project:
+        assert project.materialize().ok
+        assert project.load("both") == ["u of users", "o of orders", 3]
+        assert project.load("later") == 7
+        rows = project.query("select input_asset from lineage where asset = 'both' order by all")
+        assert [row["input_asset"] for row in rows] == ["orders", "users"]
+
+
+def test_config_of_the_call_goes_before_the_settings_and_those_before_the_default(tmp_path: Path) -> None:
+    with file_project(tmp_path, DECLARED) as project:
+        assert project.materialize("+both").ok
+        assert project.load("both")[-1] == 3
+    (tmp_path / "pyproject.toml").write_text("[tool.assetflow.config.both]\nsize = 5\n")
+    with af.Project.at(tmp_path) as project:
+        assert project.materialize("+both").ok
+        assert project.load("both")[-1] == 5
+        assert project.materialize("+both", config={"both": {"size": 7}}).ok
+        assert project.load("both")[-1] == 7
+        with pytest.raises(UsageError, match="sice"):
+            project.materialize("+both", config={"both": {"sice": 7}})
