@@ -5,7 +5,6 @@ An exception raised inside a library could leave a lock taken or a module half i
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import threading
@@ -65,6 +64,8 @@ class Stopper:
             if not self._goes_on(thread) or thread.ident is None:
                 return True
             if self._is_at_own_code(thread.ident):
+                import ctypes  # here: every run would load it, and hardly any ends a thread
+
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Dropped))
                 return True
         nudge()
