@@ -535,3 +535,10 @@ def test_a_large_text_file_is_not_read_for_its_columns_and_validate_says_so(tmp_
     ended = assetflow("validate", "--json", at=tmp_path)
     assert (ended.code, "`raw` is a text file of 35 MB" in ended.err) == (0, True), ended.err
     assert [each["asset"] for each in ended.json["unchecked"]] == ["bad"]
+
+
+def test_a_template_is_told_how_to_be_a_query(tmp_path: Path) -> None:
+    told = problems(tmp_path, a='select * from {{ ref("orders") }}', b="-- nothing yet")
+    assert "assets/a.sql:1:15: asset `a`: syntax error" in told
+    assert "name assets as tables" in told
+    assert "write a SELECT, or delete the file" in told

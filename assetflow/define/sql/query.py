@@ -21,6 +21,9 @@ _FILE_CALLS = frozenset({"glob", "seq_scan_files", "csv_scan"})
 _HIDDEN = frozenset({"query", "query_table"})
 
 
+_NO_TEMPLATE = "a query is plain SQL: name assets as tables, write values as `$name`, and call macros by their name"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Something wrong with a query, at an offset of its text (None: nowhere in particular)."""
@@ -151,7 +154,9 @@ class Reading:
         text = expansion.text
         parsed = self.setting.cache.parsed(text.text)
         if parsed.problem is not None:
-            self.findings.append(Finding(message=parsed.problem, at=text.origin(parsed.at)))
+            at = text.origin(parsed.at)
+            hint = _NO_TEMPLATE if body[at:].startswith(("{{", "{%")) else None
+            self.findings.append(Finding(message=parsed.problem, hint=hint, at=at))
             return None
         used = reached(parsed, macros.sql, self.setting.cache)
         own = {macro.name.lower() for macro in used}
@@ -199,7 +204,8 @@ class Reading:
         if len(queries) != 1:
             message = "there is no query" if not queries else f"there are {len(queries)} queries, and an asset is one"
             at = queries[1].start if queries else None
-            self.findings.append(Finding(message=message, hint="put each asset into a file of its own", at=at))
+            hint = "put each asset into a file of its own" if queries else "write a SELECT, or delete the file"
+            self.findings.append(Finding(message=message, hint=hint, at=at))
             return None
         kept = queries[0]
         blank = "".join(char if char == "\n" else " " for char in self.origin[: kept.start])
