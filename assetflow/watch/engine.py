@@ -54,7 +54,7 @@ from assetflow.watch.reports import (
     Wrote,
 )
 
-PATIENCE = 3.0
+PATIENCE = 5.0
 """Seconds that a worker gets to record that it was canceled, before it is killed."""
 
 

@@ -51,7 +51,7 @@ from assetflow.watch.signals import interrupt_main
 TRIES = 5
 """How often a project is loaded whose files change meanwhile; after that the next change begins again."""
 
-LEFT = 2.5
+LEFT = 4.0
 """Seconds after a cancel in which a run has to have ended, before the process does."""
 
 
@@ -76,6 +76,7 @@ class Worker:
         self._go = threading.Event()
         self._stopped = False
         self._cancel = Cancel()
+        self._in_run = False
         self._catalog: Catalog | None = None
         self._known = frozenset(sys.modules)
 
@@ -135,7 +136,9 @@ class Worker:
                 continue
             self._stopped = True
             self._go.set()
-            interrupt_main()
+            self._cancel.ask()
+            if not self._in_run or self._cancel.in_body:
+                interrupt_main()  # elsewhere a run ends in order by itself, and tells what it came to
             time.sleep(LEFT)
             os._exit(1)
 
@@ -214,6 +217,7 @@ class Worker:
                 found = difference(event, before.get(event.asset, {}).get(event.partition))
             self.say(Heard(event=event, difference=found))
 
+        self._in_run = True
         result = project.run_planned(
             planned,
             workers=order.workers,
