@@ -29,18 +29,20 @@ select s.run_id, s.step, s.asset, s.partition, s.status, s.attempts, s.seconds, 
     {_time("s.finished_at")}, s.causes, s.error, s.caused_by, s.materialization, s.data_version
 from steps s where s.run_id = ? order by s.step, s.asset, s.partition nulls first"""
 
+# the asset and the partition are said for each table: what is not asked about is then never joined
 _HISTORY = f"""
 select m.id, m.asset, m.partition, m.run_id, m.data_version, m.code_version, m.config_version, m.input_fingerprint,
     m.uri, m.format, m.rows, m.bytes, m.schema, m.column_versions, m.payload, m.metadata, m.seconds,
     {_time("m.finished_at")},
     (select list(distinct c.environment order by c.environment) from asset_partitions c
-     where c.materialization = m.id),
+     where c.materialization = m.id and c.{{of}} and ($partition is null or c.partition = $partition)),
     (select any_value(s.causes) from steps s
-     where s.materialization = m.id and s.status = 'materialized' and s.asset = m.asset and {{of}}),
+     where s.materialization = m.id and s.status = 'materialized' and s.{{of}}
+       and ($partition is null or s.partition = $partition)),
     m.code_before, m.undeclared
 from (
     select *, lag(code_version) over (partition by "partition" order by "order", finished_at, id) as code_before
-    from materializations k where {{of}} and ($partition is null or k.partition = $partition)) m
+    from materializations k where k.{{of}} and ($partition is null or k.partition = $partition)) m
 {{where}} order by m."order" desc, m.finished_at desc, m.id desc {{limit}}"""
 
 _PLACE = "select asset, partition from materializations where id = ?"
