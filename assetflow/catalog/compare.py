@@ -17,6 +17,11 @@ from assetflow.errors import QueryError, UsageError, did_you_mean
 MEMORY = "1GB"
 """What a comparison may take of the memory; beyond it, DuckDB uses temporary files."""
 
+_CELLS = 1_000_000
+"""Values among which distinct ones are counted at once."""
+_COLUMNS = 64
+"""Columns of which they are: also an empty table of distinct values takes half a megabyte."""
+
 _NO_KEY = ("DOUBLE", "FLOAT", "BOOLEAN")
 
 
@@ -114,15 +119,28 @@ def figures(con: Connection, relation: str) -> tuple[int, dict[str, ColumnFigure
     row = con.execute(f"select {', '.join(wanted)} from ({relation})").fetchone()
     assert row is not None
     rows, found = int(row[0]), {}
+    different = _distinct(con, relation, list(types), rows)
     for at, (name, kind) in enumerate(types.items()):
         there, low, high, mean = row[1 + 4 * at : 5 + 4 * at]
-        # one column after the other: together, the distinct values of all would have to be held at once
-        values = f"select distinct {quoted(name)} as c from ({relation})"
-        distinct = _count(con, f"select count(*) from ({values}) where c is not null")
         found[name] = ColumnFigures(
-            type=kind, nulls=rows - there, distinct=distinct, minimum=low, maximum=high, mean=mean
+            type=kind, nulls=rows - there, distinct=different[name], minimum=low, maximum=high, mean=mean
         )
     return rows, found
+
+
+def _distinct(con: Connection, relation: str, names: Sequence[str], rows: int) -> dict[str, int]:
+    """How many values other than null each column has.
+
+    A few columns at a time, large ones alone: the distinct values of all would have to be held at once.
+    """
+    found: dict[str, int] = {}
+    together = min(_COLUMNS, max(1, _CELLS // max(rows, 1)))
+    for first in range(0, len(names), together):
+        some = names[first : first + together]
+        counts = ", ".join(f"count(distinct {quoted(name)})" for name in some)
+        row = con.execute(f"select {counts} from ({relation})").fetchone()
+        found |= dict(zip(some, row or (), strict=True))
+    return found
 
 
 def _is_number(kind: str) -> bool:
