@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from assetflow.store.query_plan import holds_frames
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -66,7 +68,7 @@ def _plan_of(frame: pl.LazyFrame) -> Any:
     written = BytesIO()
     try:
         # a frame in memory would be written out whole
-        if "DF [" in frame.explain(optimized=False):
+        if holds_frames(frame):
             return None
         # as `frame.serialize(format="json")` does, which warns that nobody should keep it; here nobody does
         frame._ldf.serialize_json(written)

@@ -24,6 +24,9 @@ _KIND, _END = b"\xa9scan_type", b"\xa7version"
 _LITERALLY = ((b"\xa4glob\xc3", b"\xa4glob\xc2"), (b"\xa7enabled\xc3", b"\xa7enabled\xc2"))
 """How polars writes a scan down (in MessagePack), and the options by which a path would be more than a name."""
 
+_NO_FRAMES = b"\xaadataframes\x91"
+"""The list of the frames in memory that a plan holds, with nothing in it but its empty first place."""
+
 _ASKS_PYTHON = (b"PythonDataset", b"Resolver")
 
 
@@ -52,6 +55,12 @@ def resolved_plan(frame: pl.LazyFrame, leaves: Iterable[Leaf]) -> Any:
         return copy._ldf.with_optimizations(pl.QueryOptFlags.none()._pyoptflags).visit()
     except Exception:  # another polars, a function that cannot be written down, a query that fails anyway
         return None
+
+
+def holds_frames(frame: pl.LazyFrame) -> bool:
+    """Whether a query reads frames in memory, or may; its text would tell too, in a time that grows with its square."""
+    written = _written(frame)
+    return _NO_FRAMES not in written
 
 
 def _replaced(written: bytes, leaf: pl.LazyFrame, path: Path) -> bytes:
