@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polars.exceptions import PanicException
+
 from assetflow.define.sql.columns import EVERY, NOTHING, Origin, Origins, Use, used_as
 from assetflow.store.plan_expressions import Expressions
 from assetflow.store.plan_joins import joined
@@ -65,7 +67,10 @@ def frame_columns(
         for _, path in each:
             files.setdefault(str(path), set()).add(asset)
     walk = _Walk(traverser=traverser, files=files, hidden=hidden)
-    part = walk.result()
+    try:
+        part = walk.result()
+    except (Exception, PanicException):  # nodes of another polars look otherwise; that must not fail anybody's step
+        return None
     if part is None or sum(len(origins) + len(part.rows) for origins in part.columns.values()) > MOST_ORIGINS:
         return None
     made = {}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars.exceptions import PanicException
 
 Leaf = tuple[Any, Path]
 """A scan that was handed to a function, and a file of it."""
@@ -53,7 +54,7 @@ def resolved_plan(frame: pl.LazyFrame, leaves: Iterable[Leaf]) -> Any:
             return None
         copy = pl.LazyFrame.deserialize(BytesIO(written))
         return copy._ldf.with_optimizations(pl.QueryOptFlags.none()._pyoptflags).visit()
-    except Exception:  # another polars, a function that cannot be written down, a query that fails anyway
+    except (Exception, PanicException):  # another polars, a function that cannot be written down, a query that fails
         return None
 
 

@@ -246,3 +246,8 @@ def test_a_scan_that_asks_python_for_its_files_is_left_alone(tmp_path: Path) -> 
 
     foreign = wrap_ldf(PyLazyFrame.new_from_dataset_object(Elsewhere()))
     assert followed(lambda f: f["a"].join(foreign, on="k"), tmp_path) is None
+
+
+def test_a_query_that_fails_has_no_lineage_and_says_so_itself(tmp_path: Path) -> None:
+    assert followed(lambda f: f["a"].select("nothing"), tmp_path) is None
+    assert followed(lambda f: f["a"].select(col("s").sum() + col("k")).filter(col("gone") > 1), tmp_path) is None
