@@ -2,10 +2,13 @@
 
     python benchmarks/tick.py [--assets 10000] [--partitions 1000000] [--repeats 5]
 
-Prints JSON. `evaluate` is what the conditions cost: every one of them to its set of partitions, with what is kept for
-the next tick. `idle` is a tick that is not due: the stats of the files that a project of that size waits for, which is
-all that the waiting process does between rounds. `floor` is one set operation per asset, the least that an evaluation
-can cost; the ratio is to that.
+Prints JSON. `tick` is a whole one over assets of which every one is cut into as many static partitions: the scheduler's
+memory read from the text that the catalog holds, the plan of everything from its memo, facts, evaluation, and what is
+to be kept compared with what was; only DuckDB's share and the files of a project are not in it. `evaluate` is what the
+conditions cost alone, with a hundredth of the assets cut into hours: every one of them to its set of partitions, with
+what is kept for the next tick. `idle` is a tick that is not due: the stats of the files that a project of that size
+waits for, which is all that the waiting process does between rounds. `floor` is one set operation per asset, the least
+that an evaluation can cost; the ratio is to that.
 """
 
 from __future__ import annotations
@@ -17,15 +20,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from verdicts import TAG, fresh_basis, layered, memo_of
 
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.asset import AssetSpec, InputSpec
 from assetflow.model.condition import FactKind, eager
-from assetflow.model.partitions import HourlyPartitions
+from assetflow.model.partitions import HourlyPartitions, StaticPartitions
 from assetflow.planner.automation import AssetMemory, Evaluator, Facts
+from assetflow.planner.basis import Request
+from assetflow.planner.build import plan_from_memo
+from assetflow.planner.memo import Memo
 from assetflow.planner.universe import Universe
+from assetflow.scheduler.facts import verdict_facts
+from assetflow.scheduler.memory import Memory
 from assetflow.scheduler.wake import Wake, stats_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,6 +62,34 @@ def universe_of(assets: int, partitions: int) -> Universe:
             )
         )
     return Universe(AssetGraph(specs), as_of=NOW, dynamic={})
+
+
+def whole_tick(assets: int, partitions: int) -> Callable[[], None]:
+    """A tick with nothing to do: everything made, every condition evaluated before."""
+    keys = StaticPartitions([f"p{number:05d}" for number in range(max(1, partitions // assets))])
+    specs = [replace(spec, automation=eager()) for spec in layered(assets, keys)]
+    basis = fresh_basis(specs, held=False)
+    memo = memo_of(basis).to_text(tag=TAG)
+    conditions = {spec.key: spec.automation for spec in specs if spec.automation is not None}
+    request = Request(targets=dict.fromkeys(basis.graph.keys))
+
+    def evaluated(memory: Memory) -> Memory:
+        plan, _ = plan_from_memo(basis, request, Memo.from_text(memo, tag=TAG))
+        assert plan.is_empty
+        universe = Universe(basis.graph, as_of=basis.as_of, dynamic={})
+        facts = Facts(true={**verdict_facts(plan), FactKind.IN_PROGRESS: {}}, previous=basis.as_of)
+        for each in Evaluator(universe, facts, memory.assets()).run(conditions):
+            assert not each.requested
+            memory.set(f"asset:{each.asset}", each.memory.to_json())
+        return memory
+
+    kept = {name: json.dumps(value) for name, value in evaluated(Memory("prod")).values.items()}
+
+    def work() -> None:
+        memory = evaluated(Memory("prod", values={name: json.loads(text) for name, text in kept.items()}))
+        assert not memory.changes
+
+    return work
 
 
 def median(work: Callable[[], object], repeats: int) -> float:
@@ -85,11 +124,13 @@ def measure(assets: int, partitions: int, repeats: int) -> dict[str, object]:
             file.write_text("")
         wake = Wake(next=None, files=stats_of(str(file) for file in files))
         idle = median(lambda: wake.is_due(NOW), repeats)
+    tick = median(whole_tick(assets, partitions), repeats)
     evaluate = median(lambda: Evaluator(universe, facts, memory).run(conditions), repeats)
     least = median(floor, repeats)
     return {
         "assets": assets,
         "partitions": sum(len(whole) for whole in wholes if whole is not None),
+        "tick_seconds": round(tick, 4),
         "evaluate_seconds": round(evaluate, 4),
         "microseconds_per_asset": round(evaluate / assets * 1e6, 1),
         "idle_seconds": round(idle, 6),

@@ -27,6 +27,8 @@ def empty(universe: Universe, asset: str) -> Extent:
 
 def both(left: Extent, right: Extent) -> Extent:
     """Where both are true."""
+    if left is right or not left:
+        return left
     if isinstance(left, PartitionSubset) and isinstance(right, PartitionSubset):
         return left & right
     return bool(left and right)
@@ -34,6 +36,10 @@ def both(left: Extent, right: Extent) -> Extent:
 
 def either(left: Extent, right: Extent) -> Extent:
     """Where one is true."""
+    if left is right or not right:
+        return left
+    if not left:
+        return right
     if isinstance(left, PartitionSubset) and isinstance(right, PartitionSubset):
         return left | right
     return bool(left or right)
@@ -41,6 +47,8 @@ def either(left: Extent, right: Extent) -> Extent:
 
 def without(left: Extent, right: Extent) -> Extent:
     """Where the left one is true and the right one is not."""
+    if not left or not right:
+        return left
     if isinstance(left, PartitionSubset) and isinstance(right, PartitionSubset):
         return left - right
     return bool(left and not right)

@@ -7,7 +7,7 @@ from typing import Any
 
 from assetflow.model.cause import Cause, CodeChanged, Overdue
 from assetflow.model.condition import FactKind
-from assetflow.model.plan import Verdict, VerdictGroup
+from assetflow.model.plan import Plan, Verdict, VerdictGroup
 from assetflow.model.record import Partition
 from assetflow.planner.automation import Facts
 from assetflow.planner.extents import Extent, either
@@ -29,7 +29,8 @@ where r.status = 'running' and r.environment = ? and s.status in ('pending', 'ru
 def gather(project: Project, planned: Planned, memory: Memory) -> Facts:
     """The facts of a tick; what a live run is making counts only while its process lives."""
     universe = planned.universe
-    true: dict[FactKind, Mapping[str, Extent]] = _verdicts(planned)
+    true: dict[FactKind, Mapping[str, Extent]] = {**verdict_facts(planned.plan)}
+    true[FactKind.MISSING] = {**true[FactKind.MISSING], **_absent_sources(planned)}
     if project.settings.catalog_root.is_dir():
         environment = planned.plan.environment
         ask = project.catalog.query
@@ -53,29 +54,41 @@ def _add_changed_since_failure(planned: Planned, memory: Memory, true: dict[Fact
     true[FactKind.CODE_CHANGED] = changed
 
 
-def _verdicts(planned: Planned) -> dict[FactKind, Mapping[str, Extent]]:
+def _absent_sources(planned: Planned) -> dict[str, Extent]:
+    """Sources that are not there."""
+    graph = planned.universe.graph
+    absent = [
+        (asset, seen.partition)
+        for asset, by_partition in planned.basis.snapshot.observations.items()
+        if asset in graph and graph.specs[asset].is_source
+        for seen in by_partition.values()
+        if seen.error is not None
+    ]
+    return extents(planned.universe, absent)
+
+
+def verdict_facts(plan: Plan) -> dict[FactKind, Mapping[str, Extent]]:
+    """What a plan of the whole project says: where what is missing, stale, of another code version, overdue."""
+
     def having(test: Callable[[VerdictGroup], bool]) -> dict[str, Extent]:
         found: dict[str, Extent] = {}
-        for asset, judged in planned.plan.verdicts.items():
-            for group in judged.groups:
-                if test(group):
-                    extent: Extent = True if group.partitions is None else group.partitions
-                    found[asset] = either(found[asset], extent) if asset in found else extent
+        for asset, group in open_groups:
+            if test(group):
+                extent: Extent = True if group.partitions is None else group.partitions
+                found[asset] = either(found[asset], extent) if asset in found else extent
         return found
 
     def with_cause(test: Callable[[Cause], bool]) -> dict[str, Extent]:
         return having(lambda group: any(test(cause) for cause in group.causes))
 
-    missing = having(lambda group: group.verdict is Verdict.MISSING)
-    absent = [
-        (asset, seen.partition)
-        for asset, by_partition in planned.basis.snapshot.observations.items()
-        if asset in planned.universe.graph and planned.universe.graph.specs[asset].is_source
-        for seen in by_partition.values()
-        if seen.error is not None
+    open_groups = [
+        (asset, group)
+        for asset, judged in plan.verdicts.items()
+        for group in judged.groups
+        if group.verdict is not Verdict.FRESH or group.causes
     ]
     return {
-        FactKind.MISSING: {**missing, **extents(planned.universe, absent)},
+        FactKind.MISSING: having(lambda group: group.verdict is Verdict.MISSING),
         FactKind.STALE: having(
             lambda group: (
                 group.verdict is Verdict.STALE
