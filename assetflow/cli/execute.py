@@ -51,7 +51,8 @@ def carry_out(session: Session, project: Project, ask: Ask, way: RunWay) -> int:
     screen = session.screen
     for run_id in project.recover():
         screen.note(f"run {run_id} was interrupted; its finished steps count")
-    planned = project.planned(ask)
+    with _all_kept():
+        planned = project.planned(ask)
     note_plan(session, planned)
     result = _run(session, project, planned, way)
     if session.json:
@@ -86,6 +87,18 @@ def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> R
             notify=display.note,
             parent_run=way.parent_run,
         )
+
+
+@contextlib.contextmanager
+def _all_kept() -> Iterator[None]:
+    """Look for no garbage while definitions are loaded and planned: they are many objects, and all of them stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextlib.contextmanager
