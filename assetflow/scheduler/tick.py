@@ -15,7 +15,7 @@ from assetflow.model.time_partitions import TimePartitions
 from assetflow.planner.automation import Evaluation, Evaluator
 from assetflow.planner.freshness import next_change
 from assetflow.planner.universe import Universe
-from assetflow.project.planning import Planned, plan_request
+from assetflow.project.planning import Planned, look_over
 from assetflow.project.project import Project
 from assetflow.project.request import Ask
 from assetflow.scheduler.facts import gather
@@ -65,7 +65,7 @@ def tick(project: Project, memory: Memory, asked: SensorResult) -> Tick:
     was set back stands still for conditions, so that nothing happens twice.
     """
     now = project.clock.now()
-    planned = plan_request(project, Ask(), None)
+    planned = look_over(project, Ask(), None)  # an asset that cannot be planned holds nobody else up
     definitions = project.loaded.definitions
     at = now if memory.previous is None else max(now, memory.previous)
     conditions = {key: spec.automation for key, spec in project.graph.specs.items() if spec.automation is not None}
@@ -77,7 +77,10 @@ def tick(project: Project, memory: Memory, asked: SensorResult) -> Tick:
     if requested:
         requests.append(condition_request(f"conditions-{stamp}", at, requested))
     requests += due_policies(planned, memory, f"policies-{stamp}")
-    errors = [*asked.errors]
+    errors = [
+        *asked.errors,
+        *((asset, f"cannot be planned: {error.message}") for asset, error in planned.blocked.items()),
+    ]
     for each in evaluations:
         errors += [(each.asset, message) for message in each.errors]
         memory.set(f"asset:{each.asset}", each.memory.to_json())

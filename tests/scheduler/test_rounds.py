@@ -405,3 +405,21 @@ def test_a_request_that_cannot_be_carried_out_keeps_no_other_from_its_turn(site:
         ("condition", "succeeded"), ("sensor", "failed"),
     ]  # fmt: skip
     assert site.round(minutes=1).ended == ()
+
+
+def test_an_asset_that_cannot_be_planned_holds_nobody_else_up(site: Site) -> None:
+    site.write(
+        "early = af.DailyPartitions('2025-11-01', '2025-11-05')\n"
+        "late = af.DailyPartitions('2025-11-03', '2025-11-05')\n"
+        "@af.asset(partitions=late)\ndef up(): return 1\n"
+        "@af.asset(partitions=early)\ndef down(up: list[int]): return sum(up)\n"
+        "@af.asset(automation=af.eager())\ndef further(down: list[int]): return sum(down)\n"
+        "@af.asset(automation=af.eager())\ndef other(): return 1\n"
+    )
+    found = site.round()
+    assert asked(found) == ["other"]
+    ((where, message),) = found.tick.errors
+    assert where == "down"
+    assert message.startswith("cannot be planned: `down@2025-11-01..2025-11-02` needs partitions of `up`")
+    assert site.made() == ["other"]
+    assert asked(site.round(minutes=1)) == []

@@ -14,6 +14,7 @@ import click
 from assetflow.cli.options import Command, environment_option
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
+from assetflow.cli.words import amount
 from assetflow.define.settings import Settings
 from assetflow.errors import AssetflowError, UsageError
 from assetflow.model.clock import SystemClock, to_text
@@ -83,7 +84,7 @@ def _words(what: str, fields: dict[str, Any]) -> str | None:
         case "tick":
             return None
         case "request":
-            return f"{fields['by']}: {fields['steps']} steps" if fields["steps"] else f"{fields['by']}: nothing to do"
+            return f"{fields['by']}: {amount(fields['steps'], 'step') if fields['steps'] else 'nothing to do'}"
         case "ended":
             of = f" (run {fields['run_id']})" if fields["run_id"] else ""
             why = f": {fields['error']}" if fields["error"] else ""
