@@ -113,7 +113,6 @@ class Snapshot:
     reads: Callable[[Iterable[str]], Mapping[str, Mapping[str, Read]]] = lambda _ids: {}
     tables: Callable[[Iterable[str]], Mapping[str, TableFacts]] = lambda _ids: {}
     earlier: Callable[[str, Partition, str, str], tuple[Current, ...]] = lambda *_key: ()
-    accepted: Mapping[tuple[str, str], str] = field(default_factory=dict)
     position: str = ""
     moved: Callable[[str], Mapping[str, Iterable[Partition]] | None] = lambda _position: None
     objects: Callable[[Iterable[str]], Iterable[StoredAs]] = lambda _assets: ()
