@@ -39,6 +39,13 @@ def is_alive(host: str, pid: int, started: str) -> bool | None:
         if started.split(":")[::2] != own.split(":")[::2]:
             return None  # another boot or another namespace of processes: of a machine of that name, or of a container
         return _started(pid) == started
+    return is_running(pid)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this number runs here, be it another one than was meant."""
+    if Path("/proc/self/stat").exists():
+        return _started(pid) is not None
     if os.name == "nt":
         return _alive_on_windows(pid)
     try:

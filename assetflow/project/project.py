@@ -38,9 +38,9 @@ from assetflow.project.listing import AssetListing, ProjectFacts, list_assets, o
 from assetflow.project.load_word import Load
 from assetflow.project.loaded import LoadedProject, check_assets, declared_project, load_project, module_space
 from assetflow.project.planning import Planned, look_over
-from assetflow.project.process import is_alive
 from assetflow.project.query_check import checked_request
 from assetflow.project.recorded import check_recorded, lineage
+from assetflow.project.recovery import recover
 from assetflow.project.request import Ask, selections_of, targets_of
 from assetflow.project.running import carry_out, mark_fresh
 from assetflow.project.sql_columns import fold_definitions
@@ -70,6 +70,7 @@ class Project:
     rollback = rollback
     accept = accept
     determinism = determinism
+    recover = recover
 
     def __init__(
         self,
@@ -262,10 +263,6 @@ class Project:
         # by its name: it stands a row above, and only who watches loads it
         watching: Watching = import_module("assetflow.watch.library").watch(self, selection, **options)
         return watching
-
-    def recover(self) -> tuple[str, ...]:
-        """Mark runs whose process is gone as interrupted; their ids."""
-        return self.catalog.recover(is_alive, to_text(self.clock.now()))
 
     def cancel(self, run_id: str, *, kill: bool = False) -> RunRow:
         """End a run that goes on, in another process or thread, by asking or by SIGKILL; the run once it has ended."""

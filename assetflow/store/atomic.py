@@ -17,7 +17,7 @@ from assetflow.faults import fault
 _PREFIX = ".tmp-"
 
 _HINTS = {
-    errno.ENOSPC: "the disk is full: free some space (`assetflow gc` drops what nothing uses), run again",
+    errno.ENOSPC: "the disk is full: free some space and run again",
     errno.EDQUOT: "the disk quota is used up: free some space and run again",
     errno.EACCES: "make the store folder writable for the user that runs assetflow",
     errno.EPERM: "make the store folder writable for the user that runs assetflow",

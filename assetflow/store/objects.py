@@ -215,7 +215,7 @@ class LocalStore:
         if not path.exists():
             raise OutputLostError(
                 f"the object `{obj.uri}`{f' of {who}' if who else ''} is gone from the store at {self.root}",
-                hint="materialize it again; objects are removed with `assetflow gc`, never by hand",
+                hint="materialize it again; objects must not be removed by hand",
                 uri=obj.uri,
             )
         return path

@@ -5,6 +5,7 @@ Which objects may go is decided elsewhere, from the catalog; here they are only 
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -49,15 +50,15 @@ def remove_object(root: Path, uri: str) -> int:
     return size
 
 
-def remove_abandoned(root: Path, *, is_alive: Callable[[int], bool]) -> list[str]:
+def remove_abandoned(root: Path, *, is_alive: Callable[[int], bool], before: float = math.inf) -> list[str]:
     """Remove temporary files whose writing process is dead; their paths below the root.
 
-    `is_alive` tells by process id.
+    `is_alive` tells by process id. What was written at `before` (seconds, as in `st_mtime`) or later stays.
     """
     removed = []
     for path in list(_entries(root)):
         owner = atomic.temporary_owner(path.name)
-        if owner is not None and not is_alive(owner):
+        if owner is not None and path.stat().st_mtime < before and not is_alive(owner):
             atomic.remove(path)
             removed.append(path.relative_to(root).as_posix())
     return removed

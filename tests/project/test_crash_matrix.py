@@ -116,6 +116,7 @@ def check(root: Path) -> None:
         assert project.materialize().ok
         assert {name: project.load(name) for name in AFTER} == AFTER
         assert project.plan().is_empty
+        assert not list((root / "catalog" / "store").rglob(".tmp-*"))
         before = project.query("select * from asset_partitions order by all")
         made = project.query("select * from materializations order by all")
         project.rebuild_catalog()

@@ -77,6 +77,8 @@ def test_what_a_killed_writer_left_goes_and_what_a_live_one_writes_stays(store: 
     left = [path.relative_to(store.root).as_posix() for path in store.root.rglob(f".tmp-{writer.pid}-*")]
     assert len(left) == 1
     (store.root / "t" / ".tmp-1-00ff").write_text("somebody else, alive")
+    written = (store.root / left[0]).stat().st_mtime
+    assert remove_abandoned(store.root, is_alive=lambda pid: pid == 1, before=written) == []
     assert remove_abandoned(store.root, is_alive=lambda pid: pid == 1) == left
     assert sorted(path.name for path in (store.root / "t").iterdir()) == [".tmp-1-00ff", kept.uri.removeprefix("t/")]
     assert store.verify(kept)
