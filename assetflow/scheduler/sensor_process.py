@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import io
 import json
 import os
 import signal
@@ -33,6 +34,8 @@ def main() -> None:
     asked = json.loads(sys.stdin.buffer.readline())
     told = open(os.dup(1), "w", encoding="utf-8")  # noqa: SIM115  # open until the process ends
     os.dup2(2, 1)
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(line_buffering=True)  # what a sensor printed before it was killed is told, too
     threading.Thread(target=_end_with_scheduler, args=(os.dup(0),), daemon=True).start()
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -47,6 +50,8 @@ def main() -> None:
     for each in asked["sensors"]:
         _say(told, {"began": each["name"]})
         _say(told, _called(sensors.get(each["name"]), now, each["cursor"]))
+    with contextlib.suppress(OSError, ValueError):  # a sensor may have closed it
+        sys.stdout.flush()
     os._exit(0)  # whatever a sensor left behind in a thread
 
 

@@ -54,9 +54,12 @@ def test_logs_follow_a_run_until_it_ends(tmp_path: Path, compute: str) -> None:
     assert [step["status"] for step in assetflow("run", "last", "--json", at=tmp_path).json["steps"]] == ["running"]
     (tmp_path / "gate").write_text("sesame")
     rest, err = logs.communicate(timeout=60)
-    assert rest.endswith("talks attempt 2 │ the word is sesame\n"), err
+    spoken, _, failed = rest.partition("\n")
+    assert spoken.endswith("talks attempt 2 │ the word is sesame"), err
+    assert "talks │ ERROR Traceback" in failed  # of the first attempt: errors are told when the run has ended
+    assert failed.endswith("ValueError: once\n")
     runner.communicate(timeout=60)
     lines = json.loads(assetflow("logs", "last", "--follow", "--json", at=tmp_path).out)
-    assert [(line["attempt"], line["text"]) for line in lines] == [
-        (1, "hello from 1"), (2, "hello from 2"), (2, "the word is sesame")
+    assert [(line["attempt"], line["text"].rpartition("\n")[2]) for line in lines] == [
+        (1, "hello from 1"), (2, "hello from 2"), (2, "the word is sesame"), (1, "ValueError: once")
     ]  # fmt: skip
