@@ -142,7 +142,9 @@ def query(draw: st.DrawFn) -> Query:
     return built
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+# always the same plans: polars 2.1 itself dies (SIGSEGV) when it collects about one in twenty thousand of such plans,
+# as one that sorts by a `sort_by` of a window expression
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(made=query())
 def test_no_influence_is_missed(made: Query, tmp_path_factory: pytest.TempPathFactory) -> None:
     try:
