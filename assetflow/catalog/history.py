@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from assetflow.catalog.closure import (
@@ -13,6 +12,7 @@ from assetflow.catalog.ids import id_text
 from assetflow.catalog.reader import Reader
 from assetflow.catalog.rows import HistoryRow, Lineage, LineageEdge, RunRow, StepRow
 from assetflow.errors import UnknownRunError, ValueNotFoundError, did_you_mean
+from assetflow.model.cause import changed_components
 
 
 def _time(column: str) -> str:
@@ -131,20 +131,10 @@ def _made(reader: Reader, where: str, asked: dict[str, Any], limit: int | None) 
         values[18] = tuple(row[18] or ())
         values[19] = _json(row[19], [])
         same = row[20] in (None, row[5])
-        values[20] = None if same else _difference(components.get(row[20]), components.get(row[5]))
+        values[20] = None if same else changed_components(components.get(row[20]), components.get(row[5]))
         values[21] = tuple(_json(row[21], []))
         found.append(HistoryRow._make(values))
     return found
-
-
-def _difference(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> tuple[str, ...]:
-    """The components that changed, were added (+) or are gone (-); empty where one side was never recorded."""
-    if before is None or after is None:
-        return ()
-    changed = [name for name in after if name in before and before[name] != after[name]]
-    added = [f"+{name}" for name in after if name not in before]
-    gone = [f"-{name}" for name in before if name not in after]
-    return (*sorted(changed), *sorted(added), *sorted(gone))
 
 
 def published(

@@ -197,6 +197,16 @@ class ComputedTogether(Cause):
         return f"made by the same call as `{self.asset}`"
 
 
+def changed_components(before: Mapping[str, str] | None, now: Mapping[str, str] | None) -> tuple[str, ...]:
+    """Names of components of code that changed, were added (+) or are gone (-); empty where a side is not known."""
+    if before is None or now is None:
+        return ()
+    changed = [name for name in now if name in before and before[name] != now[name]]
+    added = [f"+{name}" for name in now if name not in before]
+    gone = [f"-{name}" for name in before if name not in now]
+    return (*sorted(changed), *sorted(added), *sorted(gone))
+
+
 CAUSES: tuple[type[Cause], ...] = (
     Missing, CodeChanged, InputChanged, DependenciesChanged, ConfigChanged, PartitionMappingChanged, OutputLost,
     UpstreamStale, Overdue, Unverifiable, Forced, Requested, ComputedTogether,

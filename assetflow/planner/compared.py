@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from assetflow.model import regions
 from assetflow.model.asset import AssetSpec
-from assetflow.model.cause import Cause, CodeChanged, ConfigChanged, Unverifiable
+from assetflow.model.cause import Cause, CodeChanged, ConfigChanged, Unverifiable, changed_components
 from assetflow.model.record import Current, Partition
 from assetflow.model.regions import EMPTY, Operation, Region
 from assetflow.model.subset import PartitionSubset
@@ -161,7 +161,7 @@ class Comparer:
             causes.append(Unverifiable(reason="; ".join(code.problems) or "its code has no version"))
         elif code.version != record.code_version:
             before = self.basis.snapshot.components(spec.key, record.code_version)
-            causes.append(CodeChanged(components=_difference(before, dict(code.components))))
+            causes.append(CodeChanged(components=changed_components(before, dict(code.components))))
         if versions.config_version != record.config:
             causes.append(ConfigChanged(fields=_fields(record.config, versions.config_version)))
         return tuple(causes)
@@ -183,16 +183,6 @@ def _recorded(records: Mapping[Partition, Current], waiting: PartitionSubset) ->
 def _add_need(needs: dict[str, PartitionSubset | None], asset: str, subset: PartitionSubset | None) -> None:
     before = needs.get(asset, subset)
     needs[asset] = None if subset is None or before is None else before | subset
-
-
-def _difference(before: Mapping[str, str] | None, now: Mapping[str, str]) -> tuple[str, ...]:
-    """Names of components that changed, were added (+) or are gone (-); empty when the old ones are not known."""
-    if before is None:
-        return ()
-    changed = [name for name in now if name in before and before[name] != now[name]]
-    added = [f"+{name}" for name in now if name not in before]
-    removed = [f"-{name}" for name in before if name not in now]
-    return (*sorted(changed), *sorted(added), *sorted(removed))
 
 
 def _fields(before: str, now: str) -> tuple[str, ...]:
