@@ -22,6 +22,7 @@ from assetflow.cli.words import fresh_words
 from assetflow.define.settings import Settings
 from assetflow.executor.cancel import Cancel
 from assetflow.executor.result import RunResult
+from assetflow.garbage import uncollected
 from assetflow.model.record import RunStatus
 from assetflow.project.planning import Planned
 from assetflow.project.project import Project
@@ -51,7 +52,7 @@ def carry_out(session: Session, project: Project, ask: Ask, way: RunWay) -> int:
     screen = session.screen
     for run_id in project.recover():
         screen.note(f"run {run_id} was interrupted; its finished steps count")
-    with _all_kept():
+    with uncollected():  # what is loaded and planned is many objects, and all of them stay
         planned = project.planned(ask)
     note_plan(session, planned)
     result = _run(session, project, planned, way)
@@ -87,18 +88,6 @@ def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> R
             notify=display.note,
             parent_run=way.parent_run,
         )
-
-
-@contextlib.contextmanager
-def _all_kept() -> Iterator[None]:
-    """Look for no garbage while definitions are loaded and planned: they are many objects, and all of them stay."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @contextlib.contextmanager

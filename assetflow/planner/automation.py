@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from assetflow.errors import AssetflowError, PartitionError, UsageError, did_you_mean
+from assetflow.garbage import uncollected
 from assetflow.model.asset import InputSpec
 from assetflow.model.condition import (
     All,
@@ -131,13 +131,8 @@ class Evaluator:
 
     def run(self, conditions: Mapping[str, AutomationCondition]) -> list[Evaluation]:
         """The evaluation of every condition, in order of the graph."""
-        collecting = gc.isenabled()
-        gc.disable()  # trees are many objects and no garbage: looking through them takes half of the time
-        try:
+        with uncollected():  # trees are many objects: looking through them takes half of the time
             return [self._asset(key, conditions[key]) for key in self.universe.graph.sorted(conditions)]
-        finally:
-            if collecting:
-                gc.enable()
 
     def _asset(self, asset: str, condition: AutomationCondition) -> Evaluation:
         text = full_text(condition)

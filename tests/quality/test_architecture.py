@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "assetflow"
 ROWS = {
     "errors": 0,
     "faults": 0,
+    "garbage": 0,
     "model": 1,
     "graph": 2,
     "define": 2,

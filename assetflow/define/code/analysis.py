@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import gc
 from collections.abc import Sequence
 
 from assetflow.define.code.scopes import settle, union
@@ -11,22 +10,14 @@ from assetflow.define.code.shapes import Finished, parameter_names
 from assetflow.define.code.symbols import FileSymbols, Part, Symbol, SymbolKind
 from assetflow.define.code.tokens import effective
 from assetflow.define.code.walk import Walker
+from assetflow.garbage import uncollected
 
 FUNCTION_TYPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
+@uncollected()  # trees are many objects: looking through them takes a quarter of the time
 def read_symbols(source: bytes | str) -> FileSymbols:
     """Parse one file; what does not parse gives a value whose `error` says why."""
-    collecting = gc.isenabled()
-    gc.disable()  # trees are many objects and no garbage: looking through them takes a quarter of the time
-    try:
-        return _read(source)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _read(source: bytes | str) -> FileSymbols:
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
