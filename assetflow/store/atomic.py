@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import stat
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from assetflow.errors import StoreError
 from assetflow.faults import fault
 
 _PREFIX = ".tmp-"
-_LATE = 100
-"""How often, every two milliseconds, a failed write looks for the file that it may be about to open."""
 
 _HINTS = {
     errno.ENOSPC: "the disk is full: free some space and run again",
@@ -168,17 +165,8 @@ def writing(folder: Path, *, root: Path, what: str) -> Iterator[Path]:
             yield target
         except BaseException:
             with contextlib.suppress(OSError):
-                _remove_late(target)
+                remove(target)
             raise
-
-
-def _remove_late(target: Path) -> None:
-    """Remove what a failed write left, also where it comes a moment later: polars opens its files beside the query."""
-    for _ in range(_LATE):
-        if target.exists():
-            remove(target)
-            return
-        time.sleep(0.002)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ nothing is stale never touches a table.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ ROW_GROUP_SIZE = 131_072
 # the key in the Parquet footer of what belongs to the value beside the columns: a JSON object, see `notes`
 NOTES_KEY = "assetflow"
 
+_LATE = 100
+"""How often, every two milliseconds, the file of a failed query is looked for."""
+
 Schema = tuple[tuple[str, str], ...]
 
 
@@ -37,13 +41,17 @@ def write_table(frame: pl.LazyFrame, request: WriteRequest, *, notes: str | None
     """
     if request.unordered:
         frame = _in_canonical_order(frame, request)
-    frame.sink_parquet(
-        request.target,
-        compression="zstd",
-        row_group_size=ROW_GROUP_SIZE,
-        maintain_order=True,
-        metadata=None if notes is None else {NOTES_KEY: notes},
-    )
+    try:
+        frame.sink_parquet(
+            request.target,
+            compression="zstd",
+            row_group_size=ROW_GROUP_SIZE,
+            maintain_order=True,
+            metadata=None if notes is None else {NOTES_KEY: notes},
+        )
+    except BaseException:
+        _await_late(request.target)
+        raise
     schema = read_schema(request.target)
     layout = read_layout(request.target)
     version, columns = hashing.table_versions(request.target, layout, schema, metadata=notes)
@@ -55,6 +63,14 @@ def write_table(frame: pl.LazyFrame, request: WriteRequest, *, notes: str | None
         schema=schema,
         column_versions=columns,
     )
+
+
+def _await_late(target: Path) -> None:
+    """Wait for the file of a query that failed: polars opens it beside the query, and who removes it must find it."""
+    for _ in range(_LATE):
+        if target.exists():
+            return
+        time.sleep(0.002)
 
 
 def table_version(path: Path, obj: StoredObject) -> str:
