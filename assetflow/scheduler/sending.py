@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
 import re
-import signal
 import subprocess
 import tempfile
 import threading
@@ -19,6 +17,7 @@ from typing import IO, Any
 
 from assetflow import __version__
 from assetflow.define.schedule import Sink
+from assetflow.scheduler.ending import ending_words, kill_group
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _TOLD = 300
@@ -100,26 +99,17 @@ def _command(sink: Sink, body: bytes, environ: Mapping[str, str], root: Path) ->
             raise TimeoutError(f"the command took longer than {sink.timeout:g} seconds, and was stopped") from None
         finally:
             if process.poll() is None:
-                _kill(process)
+                kill_group(process)
+                process.wait()
         if process.returncode:
             raise OSError(_ended(process.returncode, said))
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.wait()
 
 
 def _ended(code: int, said: IO[bytes]) -> str:
     size = said.seek(0, os.SEEK_END)
     said.seek(max(0, size - _TOLD))
     text = said.read().decode("utf-8", "replace").strip()
-    how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
-    return f"the command ended with {how}" + (f": {text}" if text else "")
+    return f"the command ended with {ending_words(code)}" + (f": {text}" if text else "")
 
 
 def _words(error: Exception) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from assetflow.executor.backends.launch import PATIENCE, module_command
 from assetflow.model.clock import to_text
 from assetflow.model.length import length_words
 from assetflow.project.project import Project
+from assetflow.scheduler.ending import ending_words, kill_group
 
 LOADING = 600.0
 """Seconds that loading the definitions may take, which the scheduler has loaded a moment before."""
@@ -103,13 +103,13 @@ class _Process:
         if late:
             words = length_words(sensor.timeout) if began is not None else f"{LOADING:g} seconds to load"
             return Answered(sensor=sensor, error=f"it took longer than {words}, and was stopped")
-        return Answered(sensor=sensor, error=f"it ended its process ({_how(self._ended())})")
+        return Answered(sensor=sensor, error=f"it ended its process ({ending_words(self._ended())})")
 
     def _ended(self) -> int:
         """How it ended; one that only closed its output is stopped."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(PATIENCE)
-        self._kill()
+        kill_group(self._process)
         return self._process.wait()
 
     def _next(self, seconds: float) -> tuple[dict[str, Any] | None, bool]:
@@ -124,22 +124,11 @@ class _Process:
         if self.through:
             self._ended()
         else:
-            self._kill()
+            kill_group(self._process)
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         self._process.wait()
-
-    def _kill(self) -> None:
-        with contextlib.suppress(OSError):
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
-
-
-def _how(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 
 def _answered(sensor: Sensor, found: dict[str, Any]) -> Answered:
