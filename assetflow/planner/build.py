@@ -45,7 +45,8 @@ def plan_from_memo(basis: Basis, request: Request, memo: Memo) -> tuple[Plan, Me
             left_out = tuple(_waits(*each) for each in _first_of_each(lacking))
             targets = _without(universe, targets, lacking)
             verdicts, steps = _judged(universe, basis, replace(request, targets=targets), recall)
-    _check_deferred(universe, verdicts, steps)
+    opened = _opened(universe, verdicts, steps)
+    _check_deferred(universe, opened)
     plan = Plan(
         environment=basis.snapshot.environment,
         as_of=to_text(basis.as_of),
@@ -55,20 +56,24 @@ def plan_from_memo(basis: Basis, request: Request, memo: Memo) -> tuple[Plan, Me
         fresh=sum(verdict.count(Verdict.FRESH) for verdict in verdicts.values()),
         targets=frozenset(targets),
         forced=request.force,
-        notes=notes(universe, basis, verdicts, steps),
+        notes=notes(basis, verdicts, opened),
         left_out=left_out,
     )
     return plan, recall.memo()
 
 
-def _check_deferred(universe: Universe, verdicts: Mapping[str, AssetVerdict], steps: Sequence[PlanStep]) -> None:
-    """What is missing of dynamic partitions is an error unless a step of this plan may add it."""
-    if not universe.deferred:
-        return
+def _opened(
+    universe: Universe, verdicts: Mapping[str, AssetVerdict], steps: Sequence[PlanStep]
+) -> Mapping[str, Sequence[str]]:
+    """The dynamic partitions that may change while the steps are carried out, each with the assets that change them."""
     movers = {step.asset for step in steps if universe.graph.specs[step.asset].adds_partitions}
-    opened = opened_by(universe.graph, movers, within=verdicts).names.keys()
+    return opened_by(universe.graph, movers, within=verdicts).names if movers else {}
+
+
+def _check_deferred(universe: Universe, opened: Mapping[str, Sequence[str]]) -> None:
+    """What is missing of dynamic partitions is an error unless a step of this plan may add it."""
     for names, error in universe.deferred:
-        if not names & opened:
+        if not names & opened.keys():
             raise error
 
 

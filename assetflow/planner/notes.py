@@ -5,29 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from assetflow.model.cause import CodeChanged
-from assetflow.model.plan import AssetVerdict, PlanStep
+from assetflow.model.plan import AssetVerdict
 from assetflow.planner.basis import Basis
-from assetflow.planner.fan_out import opened_by
-from assetflow.planner.universe import Universe
 
 _NAMED = 5
 
 
-def notes(
-    universe: Universe, basis: Basis, verdicts: Mapping[str, AssetVerdict], steps: Sequence[PlanStep]
-) -> tuple[str, ...]:
-    """What may change while the plan is carried out, and packages that are not what values were made with."""
-    return (*_added_partitions(universe, verdicts, steps), *_moved_packages(basis, verdicts))
+def notes(basis: Basis, verdicts: Mapping[str, AssetVerdict], opened: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """What may change while the plan is carried out, and packages that are not what values were made with.
+
+    `opened` are dynamic partitions that steps of the plan may change, each with the assets that change them.
+    """
+    return (*_added_partitions(opened), *_moved_packages(basis, verdicts))
 
 
-def _added_partitions(universe: Universe, verdicts: Mapping[str, AssetVerdict], steps: Sequence[PlanStep]) -> list[str]:
+def _added_partitions(opened: Mapping[str, Sequence[str]]) -> list[str]:
     """Which dynamic partitions may change while the plan is carried out; what follows is planned then."""
-    movers = {step.asset for step in steps if universe.graph.specs[step.asset].adds_partitions}
-    adding = opened_by(universe.graph, movers, within=verdicts).names if movers else {}
     return [
         f"partitions `{name}` may change when {', '.join(f'`{asset}`' for asset in assets)} has run; "
         "what follows from that is planned then"
-        for name, assets in sorted(adding.items())
+        for name, assets in sorted(opened.items())
     ]
 
 
