@@ -57,7 +57,7 @@ class _Keeper:
             value = bytes(value)
         match value:
             case Markdown():
-                return self._text("markdown", value.text)
+                return self._text("markdown", _writable(value.text))
             case Link():
                 return {"$type": "link", "url": value.url, **({} if value.text is None else {"text": value.text})}
             case Image():
@@ -101,7 +101,6 @@ class _Keeper:
         return {"$type": "json", "value": plain} if isinstance(plain, dict) and "$type" in plain else plain
 
     def _text(self, kind: str, text: str) -> Json:
-        text = _writable(text)
         return {"$type": kind, "text": text} if len(text) <= INLINE else self._stored(kind, text)
 
     def _image(self, content: Any) -> Json:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from assetflow.project.project import Project
 
 ACCEPTED = "accepted"
+"""The name in a materialization's metadata: `{"reason", "by", "code_version", "components"}`, of the code before."""
 
 _ACCEPTED = f"""
 select asset, "partition", id, cast(metadata -> '$.{ACCEPTED}' as varchar) as note from materializations
 where asset in (select unnest($assets)) and json_exists(metadata, '$.{ACCEPTED}') order by asset, "order" desc"""
-"""The name in a materialization's metadata: `{"reason", "by", "code_version", "components"}`, of the code before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
@@ -96,7 +95,7 @@ _current: ContextVar[Seen | None] = ContextVar("assetflow_seen", default=None)
 _lock = threading.Lock()
 _runs = 0
 _hooked = False
-_parts: list[AbstractContextManager[None]] = []
+_parts = contextlib.ExitStack()
 
 
 @contextlib.contextmanager
@@ -125,8 +124,7 @@ def installed() -> Iterator[None]:
         with _lock:
             _runs -= 1
             if not _runs:
-                while _parts:
-                    _parts.pop().__exit__(None, None, None)
+                _parts.close()
 
 
 def _install() -> None:
@@ -135,8 +133,7 @@ def _install() -> None:
         sys.addaudithook(_hear)  # for good: there is no way to take one back
         _hooked = True
     for part in (started_threads(_look), watched_environment(_look), reading_functions(_look)):
-        part.__enter__()
-        _parts.append(part)
+        _parts.enter_context(part)
 
 
 def _look() -> Seen | None:
