@@ -19,9 +19,10 @@ attributes a program can read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, ClassVar
+
+from assetflow.values import dataclass
 
 
 class AssetflowError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from assetflow.catalog import damage, history, reader, sidecar
 from assetflow.catalog.definitions import digest_of
 from assetflow.catalog.fold import Request, fold
 from assetflow.catalog.lock import held
-from assetflow.catalog.log import SUFFIX, LogReader, LogWriter, is_ownerless, try_own
+from assetflow.catalog.log import SUFFIX, LogReader, LogWriter, is_ownerless
 from assetflow.catalog.reader import Params, Reader
 from assetflow.catalog.rows import AssetRow, FoldReport, HistoryRow, Lineage, Notice, QueryResult, RunRow, StepRow
 from assetflow.catalog.sidecar import Paths, log_sizes, segment_names
@@ -153,7 +152,7 @@ class Access:
         if not path.is_relative_to(self._store_root):
             return None
         uri = path.relative_to(self._store_root).as_posix()
-        sql = "select id, asset, partition from materializations where uri = ? order by \"order\" desc limit 1"
+        sql = 'select id, asset, partition from materializations where uri = ? order by "order" desc limit 1'
         rows = self.ask(lambda r: r.rows(sql, [uri]))
         if not rows:
             return None
@@ -202,7 +201,12 @@ class Access:
         self._fold_pending()
         return self.ask(
             lambda r: history.lineage(
-                r, asset, partition, materialization=materialization, moment=moment, depth=depth,
+                r,
+                asset,
+                partition,
+                materialization=materialization,
+                moment=moment,
+                depth=depth,
                 environment=environment,
             )
         )

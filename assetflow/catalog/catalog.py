@@ -23,7 +23,7 @@ from assetflow.catalog.rows import (
 )
 from assetflow.catalog.saved import SavedQuery
 from assetflow.catalog.sidecar import Paths
-from assetflow.errors import InternalError, QueryError, did_you_mean
+from assetflow.errors import InternalError
 from assetflow.model.event import Event
 from assetflow.model.record import Snapshot
 
@@ -115,8 +115,8 @@ class Catalog:
     def recover(self, alive: Callable[[str, int, str], bool | None], at: str) -> tuple[str, ...]:
         """Mark the unfinished runs of dead owners `interrupted` and return their ids, sorted.
 
-        `alive(host, pid, process_started)` tells whether that process still runs (None: nobody here can know); `at` is UTC
-        text.
+        `alive(host, pid, process_started)` tells whether that process still runs (None: nobody here can know); `at` is
+        UTC text.
         """
         if not self._exists():
             return ()

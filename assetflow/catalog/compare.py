@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -13,6 +12,7 @@ import duckdb
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.tables import literal, quoted
 from assetflow.errors import QueryError, UsageError, did_you_mean
+from assetflow.values import dataclass
 
 MEMORY = "1GB"
 """What a comparison may take of the memory; beyond it, DuckDB uses temporary files."""
@@ -60,7 +60,7 @@ class RowSample:
 class TableDiff:
     """What differs between two tables.
 
-    Without a `key`, rows are compared whole: then `changed` is None, and a row that changed counts as removed and added.
+    Without a `key`, rows are compared whole: then `changed` is None, and a changed row counts as removed and added.
     `key_problem` says why the declared key could not be used.
     """
 
@@ -189,7 +189,8 @@ def compare_tables(
             added, removed, changed, by_column = _by_key(con, used, columns)
             shown = _samples(con, used, columns, samples)
     return TableDiff(
-        rows_before=rows_before, rows_after=rows_after, key=used, inferred=inferred and used is not None, key_problem=problem,
+        rows_before=rows_before, rows_after=rows_after,
+        key=used, inferred=inferred and used is not None, key_problem=problem,
         added=added, removed=removed, changed=changed, samples=tuple(shown),
         columns=tuple(
             ColumnDiff(column=name, before=old.get(name), after=new.get(name), changed=by_column.get(name))
@@ -205,7 +206,9 @@ def _pair(name: str, same_type: bool) -> tuple[str, str]:
 
 
 def _unique(
-    shared: Sequence[str], before: tuple[int, Mapping[str, ColumnFigures]], after: tuple[int, Mapping[str, ColumnFigures]]
+    shared: Sequence[str],
+    before: tuple[int, Mapping[str, ColumnFigures]],
+    after: tuple[int, Mapping[str, ColumnFigures]],
 ) -> tuple[str, ...] | None:
     for name in shared:
         both = [(rows, found[name]) for rows, found in (before, after)]
@@ -216,9 +219,7 @@ def _unique(
     return None
 
 
-def _checked(
-    con: Connection, relations: tuple[str, str], key: Sequence[str], shared: Sequence[str]
-) -> tuple[str, ...]:
+def _checked(con: Connection, relations: tuple[str, str], key: Sequence[str], shared: Sequence[str]) -> tuple[str, ...]:
     for name in key:
         if name not in shared:
             hint = did_you_mean(name, shared) or f"columns of both: {', '.join(f'`{each}`' for each in shared)}"
@@ -275,9 +276,7 @@ def _by_key(
     return row[0], row[1], row[2], dict(zip(columns, row[3:], strict=True))
 
 
-def _samples(
-    con: Connection, key: Sequence[str], columns: Mapping[str, tuple[str, str]], most: int
-) -> list[RowSample]:
+def _samples(con: Connection, key: Sequence[str], columns: Mapping[str, tuple[str, str]], most: int) -> list[RowSample]:
     keys = ", ".join(f"coalesce(a.{quoted(name)}, b.{quoted(name)})" for name in key)
     found: list[RowSample] = []
     for kind, test in (("removed", "b._new is null"), ("added", "a._old is null"), ("changed", _differs(columns))):

@@ -7,9 +7,9 @@ file, and a death at any instant leaves the old one whole. Folds take turns unde
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
@@ -27,11 +27,11 @@ from assetflow.catalog.sidecar import Paths, Sidecar
 from assetflow.catalog.stage import Line
 from assetflow.errors import CatalogDamagedError, CatalogUnwritableError, CatalogVersionError
 from assetflow.faults import fault
+from assetflow.values import dataclass
 
 PACK_ABOVE = 64
 """Ended logs are packed into a segment when there are more than this."""
 
-_CHUNK_BYTES = 64 << 20
 _UNFINISHED = "select count(*) from inside.runs r anti join inside.run_ends e on e.run = r.run"
 
 
@@ -126,7 +126,7 @@ def _fold_once(paths: Paths, request: Request, *, notices: list[Notice]) -> Fold
     try:
         work = _begin(paths, con, request, fresh=fresh, notices=notices)
         work.rebuilt = fresh and existed
-        for chunk in _chunks(work.pending.lines()):
+        for chunk in stage.chunks(work.pending.lines()):
             _take(work, chunk, paths)
         if request.rebuild and paths.database.exists():
             _refuse_loss(paths, con)
@@ -234,19 +234,6 @@ def own_version() -> str:
         return version("assetflow")
     except PackageNotFoundError:
         return "unknown"
-
-
-def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    chunk: list[Line] = []
-    size = 0
-    for line in lines:
-        chunk.append(line)
-        size += len(line.body)
-        if size >= _CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
 
 
 def _take(work: _Work, chunk: list[Line], paths: Paths) -> None:

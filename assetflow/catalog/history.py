@@ -6,7 +6,14 @@ import json
 from typing import Any
 
 from assetflow.catalog.closure import (
-    FOUND_ONLY, NO_SOURCE, asked_sql, downstream_sql, named_sql, published_sql, source_sql, upstream_sql,
+    FOUND_ONLY,
+    NO_SOURCE,
+    asked_sql,
+    downstream_sql,
+    named_sql,
+    published_sql,
+    source_sql,
+    upstream_sql,
 )  # fmt: skip
 from assetflow.catalog.ids import id_text
 from assetflow.catalog.reader import Reader
@@ -137,9 +144,7 @@ def _made(reader: Reader, where: str, asked: dict[str, Any], limit: int | None) 
     return found
 
 
-def published(
-    reader: Reader, asset: str, partition: str | None, moment: str | None, environment: str
-) -> str | None:
+def published(reader: Reader, asset: str, partition: str | None, moment: str | None, environment: str) -> str | None:
     """What an environment shows of one asset partition, now or at a moment, by its id."""
     sql = f"""
     select {id_text("k.m", "x")} from inside.materializations k join inside.prefixes x on x.prefix = k.m >> 32

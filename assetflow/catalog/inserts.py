@@ -77,7 +77,8 @@ with input as materialized (
     from _inputs s {_ASSET}
     join inside.prefixes i on i.text = s.p
     left join inside.prefixes j on j.text = s.input_p)
-select n.m, n.asset, n.partition, n.input_m, case when k.data_version = n.data_version then null else n.data_version end,
+select n.m, n.asset, n.partition, n.input_m,
+    case when k.data_version = n.data_version then null else n.data_version end,
     own.same, k.same
 from input n
 left join inside.materializations own on own.m = n.m

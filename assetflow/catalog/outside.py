@@ -63,7 +63,9 @@ def mark_moved(con: Connection) -> None:
     """Look at the partitions whose pointers the staged events have moved."""
     rows = con.execute(_MOVED).fetchall()
     if rows:
-        con.execute("delete from inside.outside o using _winners w where w.asset = o.asset and w.partition = o.partition")
+        con.execute(
+            "delete from inside.outside o using _winners w where w.asset = o.asset and w.partition = o.partition"
+        )
         _insert(con, rows)
 
 
@@ -103,7 +105,9 @@ def _insert(con: Connection, rows: list[Row]) -> None:
         assets += [asset] * len(found)
         partitions += found
     if assets:
-        con.execute("insert into inside.outside select unnest(?::integer[]), unnest(?::integer[])", [assets, partitions])
+        con.execute(
+            "insert into inside.outside select unnest(?::integer[]), unnest(?::integer[])", [assets, partitions]
+        )
 
 
 def _outside(text: str | None, places: list[tuple[int, str | None]], dynamic: dict[str, tuple[str, ...]]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from assetflow.catalog import segments
 from assetflow.catalog.disk import set_aside, sync_file
@@ -13,6 +13,7 @@ from assetflow.catalog.rows import Notice
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.sidecar import Paths, log_sizes, segment_names
 from assetflow.catalog.stage import Line
+from assetflow.values import dataclass
 
 
 @dataclass(slots=True, kw_only=True)

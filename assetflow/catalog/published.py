@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
-from assetflow.catalog.reader import Reader
 from assetflow.catalog.ids import id_text
+from assetflow.catalog.reader import Reader
 from assetflow.model.record import Current, Partition, StoredAs
 
 TIME = "strftime({0}, '%Y-%m-%dT%H:%M:%S.%fZ')"

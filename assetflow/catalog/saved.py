@@ -13,12 +13,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from assetflow.errors import QueryError, did_you_mean
+from assetflow.values import dataclass
 
 _DECLARED = re.compile(r"--\s*\$(\w+)\s*\(\s*(\w+)\s*(?:,\s*(.*?)\s*)?\)\s*:?\s*(.*)")
 _NOT_CODE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", re.DOTALL)

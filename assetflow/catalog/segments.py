@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
@@ -20,6 +19,7 @@ from assetflow.catalog.schema import Connection
 from assetflow.catalog.sidecar import Paths, log_sizes, segment_names
 from assetflow.catalog.tables import literal
 from assetflow.faults import fault
+from assetflow.values import dataclass
 
 _FETCH = 10_000
 _SEPARATOR = "\x01"

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from assetflow.catalog.disk import write_atomic
@@ -14,6 +14,7 @@ from assetflow.catalog.log import SUFFIX
 from assetflow.catalog.schema import schema_version
 from assetflow.catalog.views import DIGEST as VIEWS
 from assetflow.errors import CatalogUnwritableError
+from assetflow.values import dataclass
 
 FORMAT = 1
 

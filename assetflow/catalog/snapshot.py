@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from assetflow.catalog.ids import id_number, id_prefix, id_text
 from assetflow.catalog.moves import moved_since, position_of
 from assetflow.catalog.outside import replay
 from assetflow.catalog.published import CURRENT, TIME, Published
 from assetflow.catalog.reader import Reader
 from assetflow.catalog.recorded_code import RecordedCode
-from assetflow.catalog.ids import id_number, id_prefix, id_text
 from assetflow.model.reads import Read, TableFacts
 from assetflow.model.record import Current, Edge, Observation, Partition, Snapshot
 
@@ -155,9 +156,7 @@ class Lazy:
         """The newest materialization of any environment with exactly that key."""
         return self._results(asset, code_version, config_version).get((partition, input_fingerprint))
 
-    def _results(
-        self, asset: str, code_version: str, config_version: str
-    ) -> Mapping[tuple[Partition, str], Current]:
+    def _results(self, asset: str, code_version: str, config_version: str) -> Mapping[tuple[Partition, str], Current]:
         """The newest materialization by partition and input fingerprint."""
         if self._code is None:
             self._code = set(self._reader.rows(_KNOWN_CODE))

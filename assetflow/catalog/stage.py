@@ -7,15 +7,17 @@ Python's parser and row-wise inserts manage a few thousand.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 
 from assetflow.catalog.disk import writing
-from assetflow.catalog.schema import Connection
 from assetflow.catalog.ids import id_number, id_prefix
+from assetflow.catalog.schema import Connection
+
+_CHUNK_BYTES = 64 << 20
 
 
 class Line(NamedTuple):
@@ -119,6 +121,20 @@ _TEXTS: tuple[tuple[str, str, str, str], ...] = (
         union all select prefix_of(materialization) from _stage where kind = 'checked'""",
     ),
 )
+
+
+def chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """The lines in lists of at most some 64 MB each."""
+    chunk: list[Line] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line.body)
+        if size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def prepare(con: Connection) -> None:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from zlib import crc32
 
 from assetflow.catalog.closure import (
-    FOUND_ONLY, LAST_MOVES, LINEAGE_COLUMNS, affected_sql, asked_sql, downstream_sql, lineage_joins, published_sql, source_sql,
+    FOUND_ONLY,
+    LAST_MOVES,
+    LINEAGE_COLUMNS,
+    affected_sql,
+    asked_sql,
+    downstream_sql,
+    lineage_joins,
+    published_sql,
+    source_sql,
     upstream_sql,
 )  # fmt: skip
 from assetflow.catalog.ids import id_text

@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import FrameType
 
 from assetflow.cli.determinism import determinism_words
@@ -27,6 +26,7 @@ from assetflow.model.record import RunStatus
 from assetflow.project.planning import Planned
 from assetflow.project.project import Project
 from assetflow.project.request import Ask
+from assetflow.values import dataclass
 
 FAILED = 1
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from assetflow.catalog.rows import Lineage, LineageEdge
 from assetflow.cli.screen import Screen
 from assetflow.cli.words import amount, short
 from assetflow.model.keys import show
+from assetflow.values import dataclass
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from assetflow.cli.options import Group
 from assetflow.cli.screen import Screen, let_go
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS, SECTIONS
+from assetflow.values import dataclass
 
 FAILED = 1
 CANCELED = 130

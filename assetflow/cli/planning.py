@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from assetflow.cli.code_text import changes_of, changes_text
 from assetflow.cli.plan_text import explained, explanation_json, explanation_text, plan_text
@@ -12,6 +11,7 @@ from assetflow.define.settings import Settings
 from assetflow.project.accept import acceptances
 from assetflow.project.planning import Planned
 from assetflow.project.request import Ask
+from assetflow.values import dataclass
 
 WORK = 5
 """The exit code of `plan --check` when there is work."""

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +19,7 @@ from assetflow.model.event import Event, StepFinished, StepStarted
 from assetflow.model.keys import show
 from assetflow.model.plan import Plan
 from assetflow.model.record import StepStatus
+from assetflow.values import dataclass
 
 _WORD = 12
 _WIDEST = 40

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assetflow.cli.screen import Screen
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.define.settings import Settings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +11,7 @@ from assetflow.define.annotations import strip_optional
 from assetflow.define.definitions import Computation, Role
 from assetflow.errors import UsageError, did_you_mean
 from assetflow.model.version import fingerprint
+from assetflow.values import dataclass
 
 SECRET = "********"
 

@@ -11,13 +11,14 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar, overload
 
 from assetflow.errors import UsageError, did_you_mean
 from assetflow.model.asset import AssetKind
 from assetflow.model.length import positive_length
+from assetflow.values import dataclass
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from assetflow.define.sql.parse import QueryCache
 from assetflow.define.sql.query import Query
 from assetflow.model.asset import AssetSpec, Compute
 from assetflow.model.policy import RetryPolicy
+from assetflow.values import dataclass
 
 
 class Role(StrEnum):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from assetflow.define.declare import Options
 from assetflow.define.tolerance import tolerance_problems
 from assetflow.errors import did_you_mean
 from assetflow.model.asset import Compute
+from assetflow.values import dataclass
 
 Found = tuple[str, str, str]
 """A problem: its slug, what is wrong, and what to do."""

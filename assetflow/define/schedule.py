@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from assetflow.errors import UsageError, did_you_mean
 from assetflow.model.length import positive_length
 from assetflow.model.texts import texts_of
 from assetflow.model.ticks import check_cron
+from assetflow.values import dataclass
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,12 +10,13 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from assetflow.errors import ProjectNotFoundError, SettingsError, did_you_mean
+from assetflow.values import dataclass
 
 PREFIX = "ASSETFLOW_"
 _RESERVED = frozenset({"PROJECT", "DEBUG", "COLOR", "WIDTH", "FAULT"})

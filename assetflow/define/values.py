@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from assetflow.errors import UsageError
 from assetflow.model.event import Json
+from assetflow.values import dataclass
 
 T = TypeVar("T")
 

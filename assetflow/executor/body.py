@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -35,6 +35,7 @@ from assetflow.model.record import Partition, StepStatus
 from assetflow.store import LocalStore, StoredObject, read_file, read_partitions, split_partitions
 from assetflow.store.query import RunningQueries
 from assetflow.store.read_log import ReadLog
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from assetflow.define.values import Unchanged
 from assetflow.executor.tasks import Place
 from assetflow.model.event import Json
 from assetflow.model.record import Partition, StepStatus
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from assetflow.planner.basis import Basis
 from assetflow.planner.current import current_fingerprint, inputs_unchanged, snapshot_lookup
 from assetflow.planner.newest import newest_window
 from assetflow.planner.universe import Input, Universe
+from assetflow.values import dataclass
 
 ALWAYS_RUN = (Forced, OutputLost, Overdue, Requested, Unverifiable)
 """Causes that no equality of versions answers."""

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,6 +17,7 @@ from assetflow.executor.masking import Masker
 from assetflow.faults import fault
 from assetflow.model.clock import Clock, to_text
 from assetflow.model.record import Partition
+from assetflow.values import dataclass
 
 Line = dict[str, Any]
 """One captured line: at, task, attempt, asset, partition, stream (`stdout`, `stderr`, `log`), level, text."""

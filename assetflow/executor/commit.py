@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from assetflow.catalog.claims import Key
 from assetflow.model.event import Event
+from assetflow.values import dataclass
 
 PAUSE = 0.1
 """Seconds between commits while steps run; the last one waits for nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from assetflow.catalog.claims import Claims, Key
@@ -25,6 +25,7 @@ from assetflow.model.event import Event, Json, PartitionsChanged, RunStarted
 from assetflow.model.plan import Plan
 from assetflow.model.record import Observation, Snapshot, StepStatus
 from assetflow.planner.basis import Basis
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from assetflow.model.event import Json
 from assetflow.model.reads import Read
 from assetflow.store.asked import AskedKind, asked
 from assetflow.store.read_log import ReadLog, is_lazy
+from assetflow.values import dataclass
 
 _CUT = frozenset({AskedKind.POLARS_FRAME, AskedKind.ARROW_TABLE, AskedKind.DUCKDB_RELATION})
 """Types of which the declared columns are all that there is to see; a pandas frame has an index beside them."""

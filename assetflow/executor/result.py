@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from assetflow.model.event import Json
 from assetflow.model.record import Partition, RunStatus, StepStatus
+from assetflow.values import dataclass
 
 COUNTED = (
     StepStatus.MATERIALIZED, StepStatus.REUSED, StepStatus.UNCHANGED, StepStatus.SKIPPED, StepStatus.FAILED,

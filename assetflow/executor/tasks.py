@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from assetflow.model.cause import Cause
 from assetflow.model.plan import Plan
 from assetflow.model.record import Partition
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.planner.universe import Input, Universe
+from assetflow.values import dataclass
 
 Place = Input
 """One asset partition: what a step is about."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from assetflow.graph.adjacency import Adjacency, shortest_path, strong_components
+from assetflow.values import dataclass
 
 _PER_KNOT = 20
 

@@ -8,7 +8,6 @@ wrong is reported at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from assetflow.errors import Problem
@@ -18,6 +17,7 @@ from assetflow.graph.edge_mapping import edge_mapping, mapping_problem
 from assetflow.graph.nearest import NearestKeys
 from assetflow.model.asset import AssetSpec, InputSpec
 from assetflow.model.mapping import AllPartitions, IdentityMapping, LastPartition, TimeWindowMapping
+from assetflow.values import dataclass
 
 _LONG_CYCLE = 30
 

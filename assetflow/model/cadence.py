@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from assetflow.errors import PartitionError
 from assetflow.model.zones import DAY
+from assetflow.values import dataclass
 
 Run: TypeAlias = tuple[int, int, int]
 

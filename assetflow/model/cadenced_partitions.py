@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -18,6 +17,7 @@ from assetflow.model.cadence import (
 )
 from assetflow.model.moments import Exclusions, Moment
 from assetflow.model.time_partitions import TimePartitions
+from assetflow.values import dataclass
 
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 

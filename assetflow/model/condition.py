@@ -7,7 +7,6 @@ for which it is true; an unpartitioned asset is one that is in the set or not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -16,6 +15,7 @@ from assetflow.errors import UsageError
 from assetflow.model.length import length_words, positive_length
 from assetflow.model.texts import named_texts, texts_of
 from assetflow.model.ticks import check_cron
+from assetflow.values import dataclass
 
 
 class FactKind(StrEnum):

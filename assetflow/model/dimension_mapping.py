@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
@@ -21,6 +20,7 @@ from assetflow.model.regions import Box, Interval, Region
 from assetflow.model.subset import PartitionSubset
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.model.window_mapping import TimeWindowMapping
+from assetflow.values import dataclass
 
 Source: TypeAlias = str | PartitionMapping | tuple[str, PartitionMapping]
 

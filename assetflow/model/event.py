@@ -6,8 +6,10 @@ that a line can be read without this package. A field is never renamed or reused
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar
+
+from assetflow.values import dataclass
 
 Json = dict[str, Any]
 

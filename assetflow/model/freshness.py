@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -12,6 +12,7 @@ from assetflow.errors import PartitionError, UsageError, did_you_mean
 from assetflow.model.clock import to_text
 from assetflow.model.length import length_words, read_length
 from assetflow.model.ticks import check_cron, next_tick
+from assetflow.values import dataclass
 
 _ZERO = timedelta(0)
 

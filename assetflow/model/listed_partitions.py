@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from assetflow.errors import PartitionError, UnknownPartitionError, nearest
 from assetflow.model.partition_definition import KeyAxis
 from assetflow.model.partition_text import check_key, check_keys
+from assetflow.values import dataclass
 
 
 class _ListedPartitions(KeyAxis):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
@@ -13,6 +13,7 @@ from assetflow.model.partition_definition import KeyAxis, PartitionsDefinition
 from assetflow.model.partition_text import SEPARATOR, check_key
 from assetflow.model.regions import Operation, Region
 from assetflow.model.time_partitions import TimePartitions
+from assetflow.values import dataclass
 
 # an axis that still grows gets this much room in an ordinal, so that ordinals stay the same while it does
 _GROWING = 1 << 32

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from assetflow.model.partition_definition import PartitionsDefinition
 from assetflow.model.partition_text import check_keys
 from assetflow.model.subset import PartitionSubset
 from assetflow.model.time_partitions import TimePartitions
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 from assetflow.errors import PartitionError
 from assetflow.model.cadence import Cadence
 from assetflow.model.zones import DAY, local_at, naive_at, wall_of, zone_named
+from assetflow.values import dataclass
 
 SEPARATOR = "|"
 # `%y` names two centuries; `%c %x %X %Z` and padding flags depend on the machine's settings

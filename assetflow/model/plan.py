@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from assetflow.errors import UnknownAssetError, UnknownPartitionError, did_you_mean
 from assetflow.model.cause import Cause
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.model.subset import PartitionSubset

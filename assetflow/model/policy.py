@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from assetflow.errors import UsageError
 from assetflow.model.freshness import FreshnessPolicy, FreshnessState
+from assetflow.values import dataclass
 
 __all__ = ["Backoff", "FreshnessPolicy", "FreshnessState", "RetryPolicy"]
 

@@ -8,10 +8,10 @@ result. Where the reads cannot be seen, there is no `Read`, which stands for eve
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from assetflow.model.version import fingerprint
+from assetflow.values import dataclass
 
 READ_ALGORITHM = "r1"
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple
 
 from assetflow.model.reads import Read, TableFacts
+from assetflow.values import dataclass
 
 
 class RunStatus(StrEnum):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 
 from assetflow.errors import PartitionError
 from assetflow.model import regions
 from assetflow.model.regions import EMPTY, Interval, Operation, Region
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.model.partition_definition import PartitionsDefinition

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, ClassVar, TypeAlias
@@ -21,6 +21,7 @@ from assetflow.model.partition_mapping import (
     only_with_partitions,
 )
 from assetflow.model.subset import PartitionSubset
+from assetflow.values import dataclass
 
 KeyFunction: TypeAlias = Callable[[str], str | Iterable[str]]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from xxhash import xxh3_128, xxh3_128_hexdigest
+
+from assetflow.values import dataclass
 
 _TAGS: dict[type, bytes] = {type(None): b"n", bool: b"b", int: b"i", float: b"f", str: b"s", bytes: b"y"}
 

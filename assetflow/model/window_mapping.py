@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -18,6 +17,7 @@ from assetflow.model.partition_mapping import (
 from assetflow.model.regions import Interval
 from assetflow.model.subset import PartitionSubset
 from assetflow.model.time_partitions import TimePartitions
+from assetflow.values import dataclass
 
 _FOREVER = 1 << 60
 

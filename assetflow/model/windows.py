@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from threading import Lock
@@ -28,6 +27,7 @@ from assetflow.model.zones import (
     year_start,
     zone_named,
 )
+from assetflow.values import dataclass
 
 FIRST_YEAR, LAST_YEAR = 1000, 9998
 _FIRST, _LAST = year_start(FIRST_YEAR), year_start(LAST_YEAR + 1)

@@ -6,12 +6,12 @@ local clock. Everything here is a pure function of its arguments and of the inst
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from assetflow.errors import PartitionError, did_you_mean
+from assetflow.values import dataclass
 
 DAY = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -34,6 +34,7 @@ from assetflow.model.ticks import has_tick
 from assetflow.planner.extents import Extent, both, either, empty, everything, restored, stored, without
 from assetflow.planner.newest import newest_window, windows_ending_after
 from assetflow.planner.universe import Universe
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.record import Partition, Snapshot
 from assetflow.model.version import AssetVersions
 from assetflow.planner.scope import Scope
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from assetflow.model import regions
 from assetflow.model.asset import AssetSpec
@@ -22,6 +22,7 @@ from assetflow.planner.memo import Known
 from assetflow.planner.recall import WHOLE, Recall
 from assetflow.planner.scope import Scope
 from assetflow.planner.universe import Input, Universe
+from assetflow.values import dataclass
 
 Judged = dict[Partition, tuple[Cause, ...]]
 """Causes by partition, in the order of the definition; no causes is fresh."""

@@ -8,7 +8,6 @@ changed. Of roots that are cut by time only the newest window counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from assetflow.model.asset import AssetSpec
@@ -21,6 +20,7 @@ from assetflow.planner.basis import Basis, Request
 from assetflow.planner.newest import newest_window, time_axis, window_end, windows_between
 from assetflow.planner.scope import Scope
 from assetflow.planner.universe import Universe
+from assetflow.values import dataclass
 
 Records = Mapping[str, Mapping[Partition, Current]]
 """What is published, by asset and partition."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from assetflow.model.record import Partition
 from assetflow.model.regions import EMPTY, Region
 from assetflow.model.version import fingerprint
+from assetflow.values import dataclass
 
 FORMAT = "memo1"
 

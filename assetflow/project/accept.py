@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assetflow import __version__
@@ -18,6 +17,7 @@ from assetflow.model.record import Current, Partition, RunStatus, StepStatus
 from assetflow.project.planning import Planned
 from assetflow.project.process import new_run_id, this_process, user_name
 from assetflow.project.request import Ask
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.project.project import Project

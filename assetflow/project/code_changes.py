@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assetflow.model.record import Current
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.project.planning import Planned

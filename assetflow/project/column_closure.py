@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assetflow.errors import UsageError, did_you_mean
 from assetflow.project.loaded import check_assets
 from assetflow.project.sql_columns import column_descriptions, recorded_columns
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.project.project import Project

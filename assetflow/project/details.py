@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assetflow.catalog.rows import HistoryRow, QueryResult
@@ -18,6 +18,7 @@ from assetflow.project.planning import look_over
 from assetflow.project.request import Ask
 from assetflow.project.sql_columns import column_descriptions
 from assetflow.project.statistics import Statistics, statistics_of
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.project.planning import Planned

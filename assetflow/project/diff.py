@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from assetflow.catalog.rows import HistoryRow
 from assetflow.errors import UsageError
 from assetflow.model.record import Partition
 from assetflow.project.versions import check_kept, version_named
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.catalog.compare import TableDiff

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assetflow.errors import PartitionError, UnknownPartitionError, did_you_mean
@@ -12,6 +11,7 @@ from assetflow.model.clock import to_text
 from assetflow.model.event import PartitionsChanged
 from assetflow.model.listed_partitions import DynamicPartitions
 from assetflow.project.process import new_run_id
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.project.project import Project

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assetflow.graph.graph import AssetGraph
@@ -11,6 +10,7 @@ from assetflow.model.cause import CodeChanged, ConfigChanged, InputChanged
 from assetflow.model.freshness import Freshness, FreshnessState
 from assetflow.model.plan import Plan, Verdict
 from assetflow.planner.freshness import freshness_of
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.project.planning import Planned

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from assetflow.model.asset import AssetSpec
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.model.version import AssetVersions, CodeVersion, fingerprint
 from assetflow.project.policies import job_problems, with_inherited
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import glob
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from assetflow.model.clock import to_text
 from assetflow.model.record import Observation, Partition
 from assetflow.model.version import fingerprint
 from assetflow.store import hash_file
+from assetflow.values import dataclass
 
 _SETTLED_NS = 2_000_000_000
 """A file younger than this when it was hashed may have been written again within one tick of its clock."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from assetflow.project.lost import lost_objects
 from assetflow.project.observe import FileHashes, observe
 from assetflow.project.remembered import plan_remembering
 from assetflow.project.request import Ask, targets_of
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.project.project import Project

@@ -6,9 +6,10 @@ import getpass
 import os
 import secrets
 import socket
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

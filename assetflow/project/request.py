@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from assetflow.graph.selection import Facts, parse, resolve
 from assetflow.model.subset import PartitionSubset
 from assetflow.planner.scope import Scope
 from assetflow.planner.universe import Universe
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

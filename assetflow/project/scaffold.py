@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from assetflow.errors import UsageError
+from assetflow.values import dataclass
 
 _GITIGNORE = ".gitignore"
 _PYPROJECT = "pyproject.toml"

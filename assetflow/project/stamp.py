@@ -12,7 +12,6 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from xxhash import xxh3_128_hexdigest
@@ -20,6 +19,7 @@ from xxhash import xxh3_128_hexdigest
 from assetflow import __version__
 from assetflow.define.settings import PREFIX
 from assetflow.faults import fault
+from assetflow.values import dataclass
 
 FORMAT = 4
 MARGIN_NS = 20_000_000

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_128_hexdigest
 
 from assetflow.catalog.rows import HistoryRow
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.catalog.compare import ColumnFigures

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assetflow.catalog.rows import RunRow
@@ -14,6 +13,7 @@ from assetflow.model.record import Partition, RunStatus
 from assetflow.planner.freshness import freshness_of
 from assetflow.project.planning import Planned, look_over
 from assetflow.project.request import Ask
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.project.project import Project

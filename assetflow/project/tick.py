@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from html import escape
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ from assetflow.model.change import Change
 from assetflow.model.keys import show
 from assetflow.model.plan import Plan
 from assetflow.model.record import Partition
+from assetflow.values import dataclass
 
 _NAMED = 4
 """Columns named in a line of words; more are counted."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assetflow.catalog.rows import HistoryRow
@@ -13,6 +12,7 @@ from assetflow.model.keys import show
 from assetflow.model.record import Partition
 from assetflow.project.process import new_run_id
 from assetflow.project.recorded import check_recorded, published_at
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from assetflow.project.project import Project

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from assetflow.errors import AssetflowError
@@ -17,6 +16,7 @@ from assetflow.scheduler.notices import Notifier
 from assetflow.scheduler.requests import Request, RequestKind
 from assetflow.scheduler.sensors import add_partitions, ask_sensors
 from assetflow.scheduler.tick import Tick, evaluation_json, tick
+from assetflow.values import dataclass
 
 Tell = Callable[[str, dict[str, Any]], None]
 """Hears what happens: a name and its fields as JSON."""

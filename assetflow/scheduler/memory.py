@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from assetflow.model.event import Scheduled
 from assetflow.planner.automation import AssetMemory
 from assetflow.project.process import new_run_id
 from assetflow.project.project import Project
+from assetflow.values import dataclass
 
 _STATE = "select name, cast(value as varchar), number from inside.scheduler where environment = ?"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from assetflow.define.schedule import NoticeKind, Sink
@@ -15,6 +14,7 @@ from assetflow.project.project import Project
 from assetflow.project.status import last_failures
 from assetflow.scheduler.memory import Memory, write_memory
 from assetflow.scheduler.sending import NotSent, send
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -20,6 +20,7 @@ from assetflow.planner.universe import Universe
 from assetflow.project.planning import Planned
 from assetflow.project.request import Ask
 from assetflow.scheduler.memory import Memory
+from assetflow.values import dataclass
 
 _PATIENCE = timedelta(minutes=1)
 _LONGEST = timedelta(hours=1)

@@ -9,7 +9,6 @@ import queue
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
 
@@ -19,6 +18,7 @@ from assetflow.model.clock import to_text
 from assetflow.model.length import length_words
 from assetflow.project.project import Project
 from assetflow.scheduler.ending import ending_words, kill_group
+from assetflow.values import dataclass
 
 LOADING = 600.0
 """Seconds that loading the definitions may take, which the scheduler has loaded a moment before."""

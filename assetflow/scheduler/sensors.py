@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from assetflow.define.schedule import AddPartitions, RunRequest, Sensor
@@ -16,6 +15,7 @@ from assetflow.project.request import selections_of
 from assetflow.scheduler.memory import Memory
 from assetflow.scheduler.requests import Request, RequestKind
 from assetflow.scheduler.sensor_calls import Answered, call_sensors
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

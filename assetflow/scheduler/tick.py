@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +21,7 @@ from assetflow.scheduler.facts import gather
 from assetflow.scheduler.memory import Memory
 from assetflow.scheduler.requests import Request, condition_request, due_jobs, due_policies
 from assetflow.scheduler.sensors import SensorResult
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from assetflow.model.clock import Clock
 from assetflow.project.process import this_process
 from assetflow.scheduler.notify_ready import ready
 from assetflow.scheduler.wake import read_wake
+from assetflow.values import dataclass
 
 _WAIT_FOR_ROUND = 0.2
 _LOOK = 1.0

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from assetflow.model.clock import from_text, to_text
 from assetflow.project.observe import file_stat
 from assetflow.project.stamp_request import catalog_state, definition_files, source_places
 from assetflow.scheduler.act import Round
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

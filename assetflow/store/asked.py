@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import types
 import typing
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from assetflow.errors import FormatError, did_you_mean
+from assetflow.values import dataclass
 
 
 class AskedKind(StrEnum):

@@ -7,11 +7,11 @@ few fields by hand keeps arrow an extra and costs microseconds a chunk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assetflow.errors import StoreError
+from assetflow.values import dataclass
 
 _MAGIC = b"PAR1"
 _TAIL = 8  # four bytes of footer length, four bytes of magic

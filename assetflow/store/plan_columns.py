@@ -7,7 +7,7 @@ and what cannot be followed is said to be unknown: it is never left out. Plans m
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from assetflow.define.sql.columns import EVERY, NOTHING, Origin, Origins, Use, u
 from assetflow.store.plan_expressions import Expressions
 from assetflow.store.plan_joins import joined
 from assetflow.store.query_plan import Leaf, inputs_of, resolved_plan
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     import polars as pl

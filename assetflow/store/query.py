@@ -13,7 +13,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from assetflow.errors import FormatError
 from assetflow.store.atomic import remove, temporary_path
 from assetflow.store.formats.contract import WriteRequest
 from assetflow.store.formats.relations import storable
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     import duckdb

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from assetflow.model.reads import Read
+from assetflow.values import dataclass
 
 
 @dataclass(slots=True)

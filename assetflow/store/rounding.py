@@ -5,11 +5,11 @@ polars is imported inside the functions: `import assetflow.store` has to stay li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assetflow.store.stored import StoredObject
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     import polars as pl

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from assetflow.store.formats.relations import literal, opened, quoted
 from assetflow.store.formats.tables import load_tables, scan_tables, table_as
 from assetflow.store.read_log import ReadLog
 from assetflow.store.stored import StoredObject
+from assetflow.values import dataclass
 
 _NULL = "Null"
 

@@ -7,9 +7,10 @@ A pure function of events and their times. A batch is due when nothing came for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from assetflow.model.change import Change, ChangeKind, merged
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from queue import Empty, SimpleQueue
 from typing import assert_never
 
@@ -19,6 +19,7 @@ from assetflow.executor.result import RunResult
 from assetflow.model.change import Change
 from assetflow.model.clock import SystemClock
 from assetflow.project.tick import Tick
+from assetflow.values import dataclass
 from assetflow.watch.coverage import Coverage
 from assetflow.watch.debounce import EMPTY, Gathering, Window
 from assetflow.watch.job import Job, Stage

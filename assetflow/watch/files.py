@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from assetflow.model.change import Change, ChangeKind
+from assetflow.values import dataclass
 
 STEP_MS = 10
 """How long the system's events are gathered before they are told; the window of a batch comes on top."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from assetflow.errors import AssetflowError, CanceledError, RunError
@@ -14,6 +14,7 @@ from assetflow.model.event import Event, StepFinished, StepStarted
 from assetflow.model.keys import show
 from assetflow.model.record import Partition
 from assetflow.project.tick import Difference, Tick
+from assetflow.values import dataclass
 from assetflow.watch.messages import Planned
 from assetflow.watch.parent import Hand
 

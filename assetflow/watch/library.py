@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Self
 
 from assetflow.define.settings import Settings
@@ -14,6 +14,7 @@ from assetflow.model.clock import SystemClock
 from assetflow.project.project import Project
 from assetflow.project.request import Ask, selections_of
 from assetflow.project.tick import Tick, Watching
+from assetflow.values import dataclass
 from assetflow.watch.debounce import Window
 from assetflow.watch.engine import Engine, Options
 from assetflow.watch.messages import Order

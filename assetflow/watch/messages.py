@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from assetflow.model.event import Event
 from assetflow.model.plan import Plan
 from assetflow.project.request import Ask
 from assetflow.project.tick import Difference
+from assetflow.values import dataclass
 from assetflow.watch.scope import Scope
 
 # --- to a worker ---------------------------------------------------------------------------------------------------

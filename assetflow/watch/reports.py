@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from assetflow.model.change import Change
 from assetflow.model.event import Event
 from assetflow.model.plan import Plan
 from assetflow.project.tick import Difference, Tick
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

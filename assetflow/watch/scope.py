@@ -8,10 +8,10 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from assetflow.model.change import Change, ChangeKind
+from assetflow.values import dataclass
 
 _LOADED = (".py", ".sql")
 

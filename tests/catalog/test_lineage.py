@@ -144,7 +144,7 @@ def test_what_goes_back_to_a_version_that_was_there_between_two_moments(tmp_path
     record(target, "r1", events)
 
     def affected(first: float, last: float) -> list[tuple[object, ...]]:
-        sql = 'select asset, "partition" from affected_by(\'raw\', $first, $last) order by all'
+        sql = "select asset, \"partition\" from affected_by('raw', $first, $last) order by all"
         return target.query(sql, {"first": at(first), "last": at(last)}).rows
 
     assert affected(110, 150) == [("day", "d1"), ("sum", None)]  # seen before, and there until the next one was seen

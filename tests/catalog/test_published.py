@@ -46,7 +46,7 @@ def test_what_is_read_does_not_depend_on_how(tmp_path: Path, needs: dict[str, It
     assert set(current) == {"a", "b", "whole"}
     assert len(current["a"]) == len(list(current["a"])) == 1_000
     assert {key: row.order for key, row in current["whole"].items()} == {None: 2_001}
-    assert [stored for stored in snapshot.objects(["b", "whole", "none"])] == [
+    assert list(snapshot.objects(["b", "whole", "none"])) == [
         ("b", "k0001", "b/r1.2000.json", 10),
         ("whole", None, "whole/r1.2001.json", 10),
     ]

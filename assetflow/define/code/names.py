@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from assetflow.define.code.origin import Origin, Origins
 from assetflow.define.code.sources import Globals, Sources, run_import
 from assetflow.define.code.symbols import ImportUse
+from assetflow.values import dataclass
 
 _PATH_MODULES = {"posixpath": "os.path", "ntpath": "os.path"}
 NOTHING = object()

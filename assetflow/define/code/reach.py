@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from inspect import cleandoc
 from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any
@@ -21,6 +20,7 @@ from assetflow.define.code.origin import Origin, Origins, is_own_name
 from assetflow.define.code.sources import Globals, Sources, matching
 from assetflow.define.code.symbols import ImportUse, Symbol, Uses
 from assetflow.define.code.values import Encoder
+from assetflow.values import dataclass
 
 CODE_TYPES = (FunctionType, type, BuiltinFunctionType, MethodDescriptorType)
 

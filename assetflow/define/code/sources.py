@@ -6,7 +6,6 @@ import linecache
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -14,6 +13,7 @@ from assetflow.define.code.analysis import read_symbols
 from assetflow.define.code.origin import Origin, Origins
 from assetflow.define.code.parse_cache import ParseCache
 from assetflow.define.code.symbols import FileSymbols, Symbol
+from assetflow.values import dataclass
 
 Globals = dict[str, Any]
 

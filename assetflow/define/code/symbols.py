@@ -8,10 +8,11 @@ every start.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
+
+from assetflow.values import dataclass
 
 Json = Any
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from assetflow.define.sql.parse import QueryCache
 from assetflow.errors import AssetflowError, Problem, UsageError, did_you_mean
 from assetflow.model.asset import AssetKind
 from assetflow.model.partition_definition import PartitionsDefinition
+from assetflow.values import dataclass
 
 _SHARED = tuple(name for name in READERS if name in OPTION_NAMES)
 _PYTHON_ONLY = ("adds_partitions", "max_partitions", "version_of")

@@ -7,7 +7,7 @@ cannot be followed is said to be unknown: it is never left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from assetflow.define.sql.columns import EVERY, NOTHING, Column, Origin, Origins, Result, Scope, Table, Use, used_as
@@ -15,6 +15,7 @@ from assetflow.define.sql.expressions import Expressions
 from assetflow.define.sql.from_clause import FromClause
 from assetflow.define.sql.select_list import SelectList
 from assetflow.define.sql.tree import Node
+from assetflow.values import dataclass
 
 _ROUNDS = 100
 

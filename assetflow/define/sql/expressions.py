@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from assetflow.define.sql.columns import EVERY, NOTHING, Origin, Origins, Result, Scope, Use, used_as
 from assetflow.define.sql.tree import Node
+from assetflow.values import dataclass
 
 _ROLES = {"partitions": Use.GROUP, "orders": Use.ORDER, "arg_orders": Use.ORDER, "order_bys": Use.ORDER}
 _FILTERS = frozenset({"filter", "filter_expr"})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from assetflow.define.sql.columns import NOTHING, Column, Origins, Result, Scope, Table, Use, used_as
 from assetflow.define.sql.expressions import Expressions
 from assetflow.define.sql.tree import Node, nodes, table_path
+from assetflow.values import dataclass
 
 _ONE_SIDED = frozenset({"SEMI", "ANTI"})
 _SERIES = frozenset({"range", "generate_series", "unnest", "repeat"})

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from assetflow.define.sql.text import Token, spot, tokens
+from assetflow.values import dataclass
 
 _MARK = re.compile(r"@asset\b[ \t]*")
 _PLACE = re.compile(r"\s*\(at line (\d+), column (\d+)\)|\s*\(at end of document\)")

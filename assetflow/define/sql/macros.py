@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 from xxhash import xxh3_128_hexdigest
@@ -12,6 +12,7 @@ from xxhash import xxh3_128_hexdigest
 from assetflow.define.annotations import annotations_of
 from assetflow.define.sql.parse import Parsed, QueryCache
 from assetflow.define.sql.text import Rewritten, Token, arguments, tokens
+from assetflow.values import dataclass
 
 F = TypeVar("F", bound=Callable[..., Any])
 

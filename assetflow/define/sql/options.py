@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from assetflow.define.declare import Dep
@@ -32,6 +31,7 @@ from assetflow.model.partitions import (
     WeeklyPartitions,
 )
 from assetflow.model.policy import RetryPolicy
+from assetflow.values import dataclass
 
 PARTITIONS: Mapping[str, Callable[..., PartitionsDefinition]] = {
     "hourly": HourlyPartitions,

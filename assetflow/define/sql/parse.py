@@ -9,7 +9,7 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from xxhash import xxh3_128_hexdigest
 
 from assetflow.define.sql.text import character, with_pivot_values
 from assetflow.define.sql.tree import canonical, nodes, place, read_json, table_path, write_json
+from assetflow.values import dataclass
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from assetflow.define.code.components import CodeFingerprint, Component, ComponentKind
@@ -12,6 +12,7 @@ from assetflow.define.sql.parse import ALGORITHM, Mention, Parsed, QueryCache
 from assetflow.define.sql.text import Rewritten, plain, spot, tokens
 from assetflow.errors import did_you_mean
 from assetflow.model.version import fingerprint
+from assetflow.values import dataclass
 
 BUILT_IN = ("partition", "partitions", "window_start", "window_end")
 """Parameters that every query of a partitioned asset may use; `partition_<dimension>` comes with several dimensions."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from assetflow.model.asset import InputSpec
 from assetflow.model.mapping import TimeWindowMapping
 from assetflow.model.partition_definition import PartitionsDefinition
 from assetflow.model.time_partitions import TimePartitions
+from assetflow.values import dataclass
 
 CONTEXT = "context"
 """The parameter through which the partition, its window and the previous value reach a query."""

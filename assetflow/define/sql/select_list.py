@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from assetflow.define.sql.columns import NOTHING, Column, Origins, Result, Scope, Table
 from assetflow.define.sql.expressions import Expressions
 from assetflow.define.sql.tree import Node, constant, nodes
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from assetflow.values import dataclass
 
 _TOKEN = re.compile(
     r"""(?P<comment>--[^\n]*|/\*)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from assetflow.define.modules import ModuleSpace
 from assetflow.define.settings import Settings
 from assetflow.errors import AssetflowError, DefinitionError, MissingExtraError, Problem
 from assetflow.model.asset import Compute
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,11 @@ import pickle
 import struct
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from assetflow.executor.call import Call, Failure, Outcome
+from assetflow.values import dataclass
 
 _LENGTH = struct.Struct("<I")
 _CHUNK = 1 << 16

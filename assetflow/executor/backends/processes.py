@@ -7,7 +7,6 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic, perf_counter
 
 from assetflow.errors import AssetflowError, StepMemoryError, WorkerDiedError
@@ -21,6 +20,7 @@ from assetflow.executor.memory import shown
 from assetflow.model.clock import to_text
 from assetflow.model.keys import show
 from assetflow.model.record import StepStatus
+from assetflow.values import dataclass
 
 _TRIES = 3
 """How often a call goes to a new process when one dies before it begins with it."""

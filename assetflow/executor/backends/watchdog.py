@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from assetflow.executor.backends.pool import WorkerProcess
 from assetflow.executor.memory import held_bytes
+from assetflow.values import dataclass
 
 LOOK = 0.05
 """Seconds between two looks at the memory of a process."""

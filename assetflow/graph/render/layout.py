@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from assetflow.values import dataclass
 
 _ROW_GAP = 14.0
 _LAYER_GAP = 56.0

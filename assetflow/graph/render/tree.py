@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from assetflow.graph.graph import AssetGraph
 from assetflow.graph.render.drawing import Drawing, drawing, printable
+from assetflow.values import dataclass
 
 _DEEPEST = 24
 _NAMED = 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol, assert_never
 
@@ -27,6 +26,7 @@ from assetflow.graph.selection.tree import (
     Tag,
     walk,
 )
+from assetflow.values import dataclass
 
 _Partitions = tuple[str, ...] | None
 _Selected = dict[str, _Partitions]

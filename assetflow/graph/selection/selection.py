@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from assetflow.graph.selection.printer import to_text
 from assetflow.graph.selection.tree import Node
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from assetflow.errors import SelectionError
+from assetflow.values import dataclass
 
 
 class Field(StrEnum):

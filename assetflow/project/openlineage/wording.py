@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -23,6 +23,7 @@ from assetflow.project.openlineage.facets import (
     recorded_edges,
     schema,
 )  # fmt: skip
+from assetflow.values import dataclass
 
 RUN_JOB = "assetflow.materialize"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ from assetflow.model.keys import show
 from assetflow.store.asked import Asked
 from assetflow.store.read_log import ReadLog
 from assetflow.store.stored import StoredObject
+from assetflow.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
