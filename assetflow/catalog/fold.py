@@ -27,6 +27,7 @@ from assetflow.catalog.sidecar import Paths, Sidecar
 from assetflow.catalog.stage import Line
 from assetflow.errors import CatalogDamagedError, CatalogUnwritableError, CatalogVersionError
 from assetflow.faults import fault
+from assetflow.model.texts import first_of
 from assetflow.values import dataclass
 
 PACK_ABOVE = 64
@@ -215,7 +216,7 @@ def _refuse_loss(paths: Paths, con: Connection) -> None:
     copy.unlink(missing_ok=True)
     lost = sorted(known - {run for (run,) in con.execute("select run_id from runs").fetchall()})
     if lost:
-        shown = ", ".join(f"`{run}`" for run in lost[:3]) + ("" if len(lost) <= 3 else f" and {len(lost) - 3} more")
+        shown = first_of([f"`{run}`" for run in lost], 3)
         raise CatalogDamagedError(
             f"the logs in `{paths.log}` lack runs that `{paths.database}` knows: {shown}; nothing was changed",
             hint="put the logs back, or delete catalog.duckdb first if these runs are to be forgotten",

@@ -20,6 +20,7 @@ from assetflow.catalog.reader import Reader
 from assetflow.catalog.rows import HistoryRow, Lineage, LineageEdge, RunRow, StepRow
 from assetflow.errors import UnknownRunError, ValueNotFoundError, did_you_mean
 from assetflow.model.cause import changed_components
+from assetflow.model.texts import first_of
 
 
 def _time(column: str) -> str:
@@ -81,7 +82,7 @@ def run(reader: Reader, run_id: str) -> RunRow:
     if exact or len(found) == 1:
         return (exact or found)[0]
     if found:
-        some = ", ".join(f"`{row.run_id}`" for row in found[:5])
+        some = first_of([f"`{row.run_id}`" for row in found], 5)
         raise UnknownRunError(f"{len(found)} runs begin with `{run_id}`", hint=f"write more of it: {some}")
     known = [row[0] for row in reader.rows("select run_id from runs")]
     hint = did_you_mean(run_id, known) or "`assetflow runs` lists them"

@@ -16,6 +16,7 @@ from assetflow.errors import AssetflowError
 from assetflow.model.change import Change, ChangeKind
 from assetflow.model.keys import show
 from assetflow.model.plan import Plan
+from assetflow.model.texts import first_of
 from assetflow.project.tick import Difference, Tick
 from assetflow.watch.reports import (
     Canceling,
@@ -145,9 +146,7 @@ class WatchScreen:
 
     def _changed(self, report: Changed) -> None:
         if report.changes:
-            named = [self._change(change) for change in report.changes[:_NAMED]]
-            more = len(report.changes) - len(named)
-            text = ", ".join(named) + (f" and {more:,} more" if more else "")
+            text = first_of([self._change(change) for change in report.changes], _NAMED)
             self._line(f"\n{self._style('changed', 'cyan')} {text}")
         elif report.number > 1:
             self._line(f"\n{self._style('again', 'cyan')}")
@@ -185,10 +184,9 @@ class WatchScreen:
             self._screen.talk(report.line["text"])
 
     def _say_canceling(self, report: Canceling) -> None:
-        names = ", ".join(f"`{asset}`" for asset in report.assets[:_NAMED])
-        more = f" and {len(report.assets) - _NAMED:,} more" if len(report.assets) > _NAMED else ""
+        names = first_of([f"`{asset}`" for asset in report.assets], _NAMED)
         rest = "; the rest goes on" if report.rest else ""
-        text = f"canceling: {names}{more} changed meanwhile{rest}"
+        text = f"canceling: {names} changed meanwhile{rest}"
         if self._display is not None:
             self._display.note(text)
         else:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, ClassVar
 
+from assetflow.model.texts import first_of
 from assetflow.values import dataclass
 
 
@@ -235,6 +236,4 @@ _SHOWN = 3
 
 
 def _listed(items: tuple[str, ...] | list[str]) -> str:
-    """The first few, and how many more there are: a screen has lines, the JSON has everything."""
-    shown = ", ".join(f"`{item}`" for item in items[:_SHOWN])
-    return shown if len(items) <= _SHOWN else f"{shown} and {len(items) - _SHOWN} more"
+    return first_of([f"`{item}`" for item in items], _SHOWN)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from assetflow.errors import PartitionError, UnknownPartitionError, nearest
 from assetflow.model.partition_definition import KeyAxis
 from assetflow.model.partition_text import check_key, check_keys
+from assetflow.model.texts import first_of
 from assetflow.values import dataclass
 
 
@@ -59,8 +60,7 @@ class _ListedPartitions(KeyAxis):
         elif not listed:
             hint = "there are none yet"
         else:
-            more = f" and {len(listed) - 10} more" if len(listed) > 10 else ""
-            hint = "keys are " + ", ".join(f"`{each}`" for each in listed[:10]) + more
+            hint = "keys are " + first_of([f"`{each}`" for each in listed], 10)
         return UnknownPartitionError(f"{key!r} is not a partition of {self.describe()}", hint=hint, partition=key)
 
     def not_there(self, key: str, as_of: datetime) -> UnknownPartitionError:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from assetflow.model.cause import CodeChanged
 from assetflow.model.plan import AssetVerdict
+from assetflow.model.texts import in_words
 from assetflow.planner.basis import Basis
 
 _NAMED = 5
@@ -53,7 +54,4 @@ def _is_cause(verdict: AssetVerdict, package: str) -> bool:
 
 
 def _listed(assets: Sequence[str]) -> str:
-    names = [f"`{asset}`" for asset in assets[:_NAMED]]
-    if len(assets) > _NAMED:
-        names.append(f"{len(assets) - _NAMED:,} more")
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return in_words([f"`{asset}`" for asset in assets], _NAMED)

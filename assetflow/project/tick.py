@@ -14,6 +14,7 @@ from assetflow.model.change import Change
 from assetflow.model.keys import show
 from assetflow.model.plan import Plan
 from assetflow.model.record import Partition
+from assetflow.model.texts import first_of
 from assetflow.values import dataclass
 
 _NAMED = 4
@@ -105,9 +106,8 @@ class Tick:
 
     def __str__(self) -> str:
         """The tick in words, a line for each thing to know, for `print`."""
-        changed = ", ".join(os.path.basename(change.path) for change in self.changes[:_NAMED])
-        more = f" and {len(self.changes) - _NAMED:,} more" if len(self.changes) > _NAMED else ""
-        lines = [f"tick {self.number}" + (f": {changed}{more} changed" if self.changes else "")]
+        changed = first_of([os.path.basename(change.path) for change in self.changes], _NAMED)
+        lines = [f"tick {self.number}" + (f": {changed} changed" if self.changes else "")]
         if self.error is not None:
             lines.append(f"error: {self.error}")
         elif self.result is None:

@@ -13,6 +13,7 @@ from assetflow.model.change import Change
 from assetflow.model.event import Event, StepFinished, StepStarted
 from assetflow.model.keys import show
 from assetflow.model.record import Partition
+from assetflow.model.texts import first_of
 from assetflow.project.tick import Difference, Tick
 from assetflow.values import dataclass
 from assetflow.watch.messages import Planned
@@ -95,7 +96,7 @@ class Job:
         """The error of a worker that is gone before it said how it ended."""
         if self.stage is Stage.STOPPING:
             return CanceledError("canceled, because what it was making changed meanwhile")
-        during = ", ".join(f"`{show(*place)}`" for place in sorted(self.running, key=str)[:3])
+        during = first_of([f"`{show(*place)}`" for place in sorted(self.running, key=str)], 3)
         doing = f" while {during} ran" if during else ""
         how = "was gone" if status is None else f"ended with code {status}"
         if status is not None and status < 0:

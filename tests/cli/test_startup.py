@@ -93,6 +93,7 @@ def test_help_and_version_import_no_row_below(args: tuple[str, ...], tmp_path: P
         "assetflow.cli",
         "assetflow.cli.main",
         "assetflow.cli.options",
+        "assetflow.values",
         "assetflow.cli.screen",
         "assetflow.cli.session",
         "assetflow.cli.table",

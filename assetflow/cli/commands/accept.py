@@ -11,6 +11,7 @@ from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.words import amount
 from assetflow.errors import UsageError
+from assetflow.model.texts import first_of
 
 
 @click.command("accept", cls=Command, short_help=COMMANDS["accept"])
@@ -44,6 +45,6 @@ def command(
         changed = ", ".join(f"`{name}`" for name in each.components) or "its code"
         session.screen.data(f"accepted `{each.asset}`{which}: {changed}")
     if done.left:
-        names = ", ".join(f"`{name}`" for name in done.left[:5]) + (" …" if len(done.left) > 5 else "")
+        names = first_of([f"`{name}`" for name in done.left], 5)
         session.screen.talk(f"not stale by code, left alone: {names}")
     session.screen.talk(f"by {done.by}: {done.reason} (run {done.run_id})")

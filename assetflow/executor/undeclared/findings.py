@@ -13,6 +13,7 @@ from pathlib import Path
 
 from assetflow.define.code.origin import Origin, Origins
 from assetflow.executor.undeclared.seen import Seen
+from assetflow.model.texts import in_words
 
 Finding = tuple[str, str]
 """A kind (`file` or `variable`) and a name: of a file relative to the project where it lies inside."""
@@ -151,6 +152,4 @@ def undeclared_words(asset: str, found: Sequence[Finding]) -> str:
 def found_words(found: Sequence[Finding], *, most: int | None = _SHOWN) -> str:
     """Names with their kind: "`a.csv` and the variable `X`"; of many the first `most`, and how many more."""
     names = [f"the variable `{name}`" if kind == ReadKind.VARIABLE else f"`{name}`" for kind, name in found]
-    if most is not None and len(names) > most:
-        names = [*names[:most], f"{len(names) - most:,} more"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return in_words(names, most)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from assetflow.graph.graph import AssetGraph
 from assetflow.graph.render.drawing import Drawing, drawing, printable
+from assetflow.model.texts import first_of
 from assetflow.values import dataclass
 
 _DEEPEST = 24
@@ -102,6 +103,5 @@ class _Tree:
             printable(self.picture.assets[at].key) for at in self.upstreams[place.asset] if at != place.parent
         )
         if others:
-            more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-            text += f"  ← also {', '.join(others[:_NAMED])}{more}"
+            text += f"  ← also {first_of(others, _NAMED)}"
         return text

@@ -12,6 +12,7 @@ from assetflow.graph.selection.glob import is_glob, key_glob, text_glob
 from assetflow.graph.selection.printer import to_text
 from assetflow.graph.selection.tree import Attribute, Field, Keys, Tag
 from assetflow.model.asset import AssetSpec
+from assetflow.model.texts import first_of
 
 _LISTED = 12
 
@@ -87,8 +88,7 @@ def _hint(what: str, name: str, known: Iterable[str]) -> str:
         return near
     if not names:
         return f"the project has no {what}"
-    listed = ", ".join(f"`{text}`" for text in names[:_LISTED])
-    return f"the {what} are {listed}" + (f" and {len(names) - _LISTED} more" if names[_LISTED:] else "")
+    return f"the {what} are {first_of([f'`{text}`' for text in names], _LISTED)}"
 
 
 def _key_hint(graph: AssetGraph, key: str) -> str | None:

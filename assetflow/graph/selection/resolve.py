@@ -26,6 +26,7 @@ from assetflow.graph.selection.tree import (
     Tag,
     walk,
 )
+from assetflow.model.texts import first_of
 from assetflow.values import dataclass
 
 _Partitions = tuple[str, ...] | None
@@ -132,7 +133,7 @@ class _Resolver:
             return dict.fromkeys(keys)
         bare = [key for key in keys if self.graph.specs[key].partitions is None]
         if bare:
-            names = ", ".join(f"`{key}`" for key in bare[:5]) + (f" and {len(bare) - 5} more" if bare[5:] else "")
+            names = first_of([f"`{key}`" for key in bare], 5)
             verb = "has no partitions" if len(bare) == 1 else "have no partitions"
             raise SelectionError(
                 f"`{to_text(node)}` asks for partitions, but {names} {verb}",
