@@ -13,7 +13,7 @@ def main() -> None:
     from assetflow.cli.screen import stand_in_for_closed
 
     stand_in_for_closed()
-    ended = run(sys.argv[1:])
+    ended = run(sys.argv[1:], alone=True)
     if ended.threads_left:
         # a canceled step may sleep or compute for hours in a thread that nobody can stop
         os._exit(ended.code)

@@ -52,10 +52,12 @@ def carry_out(session: Session, project: Project, ask: Ask, way: RunWay) -> int:
     screen = session.screen
     for run_id in project.recover():
         screen.note(f"run {run_id} was interrupted; its finished steps count")
-    with uncollected():  # what is loaded and planned is many objects, and all of them stay
-        planned = project.planned(ask)
-    note_plan(session, planned)
-    result = _run(session, project, planned, way)
+    with _out_of_sight():
+        with uncollected():  # what is loaded and planned is many objects, and all of them stay
+            planned = project.planned(ask)
+            gc.freeze()
+        note_plan(session, planned)
+        result = _run(session, project, planned, way)
     if session.json:
         screen.document(result.to_json())
     _report(session, project, planned, result)
@@ -76,7 +78,7 @@ def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> R
     workers = way.workers or project.settings.worker_count
     cancel = Cancel()
     display = Display(session, planned.plan, workers=workers)
-    with interruptible(session.screen, display, cancel), display, _out_of_sight():
+    with interruptible(session.screen, display, cancel), display:
         return project.run_planned(
             planned,
             workers=workers,
@@ -92,11 +94,10 @@ def _run(session: Session, project: Project, planned: Planned, way: RunWay) -> R
 
 @contextlib.contextmanager
 def _out_of_sight() -> Iterator[None]:
-    """Spare the garbage collector what is loaded and planned, which stays: it looks through everything again and again.
+    """Undo at the end that the garbage collector is spared what is loaded and planned, which stays.
 
-    Undone at the end, because libraries count what is never collected, and complain.
+    It would look through everything again and again; but libraries count what is never collected, and complain.
     """
-    gc.freeze()
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from assetflow import __version__
 from assetflow.cli.options import Group
 from assetflow.cli.screen import Screen, let_go
 from assetflow.cli.session import Session
-from assetflow.cli.table import COMMANDS, SECTIONS
+from assetflow.cli.table import ANSWERS, COMMANDS, SECTIONS
 from assetflow.values import dataclass
 
 FAILED = 1
@@ -33,13 +34,22 @@ class Ended:
 class Program(Group):
     """The group of all commands, each imported when it is used."""
 
+    alone = False
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"assetflow.cli.commands.{cmd_name}")
+        from assetflow.garbage import uncollected  # not at the top: help and version need it not
+
+        with uncollected():
+            module = import_module(f"assetflow.cli.commands.{cmd_name}")
+            if self.alone and "duckdb" not in sys.modules:
+                gc.freeze()  # modules stay, and are looked through at the end too; duckdb counts what is left over
+        if self.alone and cmd_name in ANSWERS:
+            gc.disable()  # all that is made stays until the answer is given, and then the process ends
         command: click.Command = module.command
         return command
 
@@ -49,9 +59,9 @@ class Program(Group):
                 formatter.write_dl([(name.ljust(11), text) for name, text in commands.items()])
 
 
-def program() -> Program:
-    """The root command."""
-    return Program(
+def program(*, alone: bool = False) -> Program:
+    """The root command; `alone` says that this process does nothing else."""
+    root = Program(
         name="assetflow",
         params=[
             click.Option(
@@ -62,6 +72,8 @@ def program() -> Program:
         help="Keep tables, files and models up to date.",
         epilog="Begin with `assetflow init`, then `assetflow materialize`.",
     )  # fmt: skip
+    root.alone = alone
+    return root
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -70,11 +82,14 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-def run(args: Sequence[str], *, environ: Mapping[str, str] | None = None) -> Ended:
-    """Carry out one invocation; writes to `sys.stdout` and `sys.stderr`, raises nothing."""
+def run(args: Sequence[str], *, environ: Mapping[str, str] | None = None, alone: bool = False) -> Ended:
+    """Carry out one invocation; writes to `sys.stdout` and `sys.stderr`, raises nothing.
+
+    `alone` says that the process was started for it: what it imports is then never looked through for garbage.
+    """
     environ = os.environ if environ is None else environ
     session = Session(screen=Screen(sys.stdout, sys.stderr, environ), environ=environ, cwd=Path.cwd())
-    code = _invoke(args, session)
+    code = _invoke(args, session, alone=alone)
     screen = session.screen
     screen.flush()
     if screen.lost is not None:
@@ -83,9 +98,10 @@ def run(args: Sequence[str], *, environ: Mapping[str, str] | None = None) -> End
     return Ended(code=code, threads_left=session.threads_left)
 
 
-def _invoke(args: Sequence[str], session: Session) -> int:
+def _invoke(args: Sequence[str], session: Session, *, alone: bool) -> int:
+    root = program(alone=alone)
     try:
-        code: Any = program().main(args=list(args), prog_name="assetflow", standalone_mode=False, obj=session)
+        code: Any = root.main(args=list(args), prog_name="assetflow", standalone_mode=False, obj=session)
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, click.Abort):
         session.screen.urgent("canceled")

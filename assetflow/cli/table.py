@@ -45,3 +45,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
 """Command name to short help, by section; the module of a command is `assetflow.cli.commands.<name>`."""
 
 COMMANDS: Mapping[str, str] = {name: text for section in SECTIONS.values() for name, text in section.items()}
+
+ANSWERS = frozenset(
+    {"graph", "history", "jobs", "list", "plan", "run", "runs", "show", "status", "tick", "validate"}
+)  # fmt: skip
+"""Commands that look, answer and end: they run nothing of the user's for long."""
