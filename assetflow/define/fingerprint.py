@@ -9,7 +9,7 @@ import glob
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 
 from assetflow.define.code.components import CodeFingerprint, Component, ComponentKind
 from assetflow.define.code.digest import ALGORITHM, digest
@@ -19,10 +19,12 @@ from assetflow.define.code.leaves import Leaves
 from assetflow.define.code.origin import Origins
 from assetflow.define.code.packages import PackagePolicy
 from assetflow.define.code.parse_cache import ParseCache
+from assetflow.define.code.plain import PlainFunctions
 from assetflow.define.code.reach import Reach, Scene, inner_of
 from assetflow.define.code.sources import Sources, cells_of
+from assetflow.define.code.version_memo import VersionMemo
 
-__all__ = ["CodeFingerprint", "Component", "ComponentKind", "Fingerprinter", "ParseCache", "joined"]
+__all__ = ["CodeFingerprint", "Component", "ComponentKind", "Fingerprinter", "ParseCache", "VersionMemo", "joined"]
 
 
 class Fingerprinter:
@@ -41,7 +43,7 @@ class Fingerprinter:
         environ: Mapping[str, str],
         cache: ParseCache | None = None,
     ) -> None:
-        cache = cache if cache is not None else ParseCache()
+        self._cache = cache = cache if cache is not None else ParseCache()
         self.root = root
         origins = Origins(root, import_roots)
         self._sources = Sources(origins, cache)
@@ -65,6 +67,12 @@ class Fingerprinter:
             packages=tuple(sorted({package for node in nodes for package in node.packages})),
             problems=tuple(sorted({problem for node in nodes for problem in node.problems})),
         )
+
+    def plain(
+        self, memo: VersionMemo, modules: Mapping[Path, ModuleType], sources: Mapping[Path, bytes]
+    ) -> PlainFunctions:
+        """Those functions of loaded modules whose versions can be believed as the memo has them."""
+        return PlainFunctions(self._reach, self._cache, memo, modules=modules, sources=sources)
 
     def _asset_node(self, fn: Callable[..., object]) -> Node:
         """What ties an asset's function to the annotations of its signature, which decide what it is given."""

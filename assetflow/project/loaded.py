@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from assetflow.catalog.rows import AssetRow, ColumnEdge
 from assetflow.define.config_values import ResolvedConfig, resolve_config
 from assetflow.define.declare import Declaration
 from assetflow.define.definitions import Computation, Definitions, Role
-from assetflow.define.fingerprint import CodeFingerprint, Fingerprinter, ParseCache, joined
+from assetflow.define.fingerprint import CodeFingerprint
 from assetflow.define.load import load_definitions
 from assetflow.define.modules import ModuleSpace
 from assetflow.define.resolve import resolve
@@ -25,6 +24,7 @@ from assetflow.graph.validate import validate
 from assetflow.model.asset import AssetSpec
 from assetflow.model.time_partitions import TimePartitions
 from assetflow.model.version import AssetVersions, CodeVersion, fingerprint
+from assetflow.project.code_versions import code_fingerprints
 from assetflow.project.policies import job_problems, with_inherited
 from assetflow.values import dataclass
 
@@ -69,40 +69,7 @@ class LoadedProject:
     @cached_property
     def fingerprints(self) -> dict[str, CodeFingerprint]:
         """The code fingerprint of every computation."""
-        cache = ParseCache.load(self.settings.cache_root / "parsed")
-        fingerprinter = Fingerprinter(
-            root=self.settings.root,
-            import_roots=self.settings.asset_roots,
-            packages=self.settings.packages,  # type: ignore[arg-type]
-            environ=self.environ,
-            cache=cache,
-        )
-        found = {}
-        for name, computation in self.definitions.computations.items():
-            declaration, loaders = computation.declaration, self._loaders(computation)
-            if computation.query is not None:
-                query = computation.query.fingerprint(computation.query.file or f"query:{name}")
-                found[name] = joined(query, [fingerprinter.fingerprint(loader) for loader in loaders])
-                continue
-            assert declaration.fn is not None
-            bound = [value for value in declaration.bound.values() if callable(value)]
-            found[name] = fingerprinter.fingerprint(
-                declaration.fn, version_of=[*declaration.options.version_of, *bound, *loaders]
-            )
-        if self.settings.cache_root.parent.is_dir():
-            cache.save()
-        if self.space is not None and (changed := self.space.outdated()):
-            # a version of the new text would be recorded for what the old one makes
-            raise DefinitionError(_outdated(path, self.settings) for path in changed)
-        return found
-
-    def _loaders(self, computation: Computation) -> list[Callable[..., Any]]:
-        """The functions that make the values of sources which a computation is given."""
-        specs = (self.graph.specs[asset] for asset in computation.assets)
-        given = {edge.upstream for spec in specs for edge in spec.inputs if edge.param is not None}
-        sources = self.definitions.sources
-        found = (sources[key].source for key in sorted(given & sources.keys()))
-        return [source.load for source in found if source is not None and source.load is not None]
+        return code_fingerprints(self.settings, self.definitions, self.graph, self.environ, space=self.space)
 
     def code(self, asset: str) -> CodeVersion:
         """The code version of an asset: computed, or the one it was declared with."""
@@ -199,18 +166,6 @@ class LoadedProject:
             columns=columns,
             definition=None if spec.partitions is None else spec.partitions.fingerprint(),
         )
-
-
-def _outdated(path: Path, settings: Settings) -> Problem:
-    shown = path.relative_to(settings.root).as_posix() if path.is_relative_to(settings.root) else str(path)
-    return Problem(
-        slug=OUTDATED, message="the file changed while the project was being loaded", file=shown,
-        hint="run the command again",
-    )  # fmt: skip
-
-
-OUTDATED = "changed_meanwhile"
-"""The slug of the problem that goes away when the project is loaded once more."""
 
 
 def _wiring(computation: Computation, spec: AssetSpec) -> tuple[tuple[str, str], ...]:

@@ -25,7 +25,7 @@ from assetflow.model.event import Event, StepFinished
 from assetflow.model.version import fingerprint
 from assetflow.planner.dependencies import dependencies_text
 from assetflow.project import planning
-from assetflow.project.loaded import OUTDATED
+from assetflow.project.code_versions import OUTDATED
 from assetflow.project.project import Project
 from assetflow.project.stamp_request import until_ns
 from assetflow.watch.difference import difference

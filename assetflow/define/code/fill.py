@@ -57,16 +57,17 @@ def _fill_function(reach: Reach, node: Node, function: FunctionType) -> None:
 
 def counting(symbol: Symbol, scene: Scene) -> list[Part]:
     """The decorators of a definition but for assetflow's, and the annotations if a decorator may read them."""
-    parts = [part for part in symbol.decorators if not _is_own(part, scene)]
+    parts = [part for part in symbol.decorators if not is_own_decorator(part.callee, scene)]
     if symbol.signature is not None and symbol.signature_counts and parts:
         parts.append(symbol.signature)
     return parts
 
 
-def _is_own(decorator: Part, scene: Scene) -> bool:
-    if not decorator.callee:
+def is_own_decorator(callee: str, scene: Scene) -> bool:
+    """Whether the dotted name of a decorator, empty for one that has none, stands for assetflow's."""
+    if not callee:
         return False
-    root, *attributes = decorator.callee.split(".")
+    root, *attributes = callee.split(".")
     value: Any = scene.cells[root] if root in scene.cells else scene.names.get(root)
     for attribute in attributes:
         if isinstance(value, ModuleType) and is_own_name(value.__name__):

@@ -152,6 +152,10 @@ class Reach:
             self._literal(node, scene, literal.target, literal.text, is_name=literal.is_name)
         return foreign
 
+    def link_of(self, scene: Scene, dotted: str) -> tuple[str, tuple[Node, ...]]:
+        """A text for what a name stands for where it is foreign, and the nodes it leads to; for no closure value."""
+        return self._link_of(Node("", None, short=""), scene, dotted)
+
     def _link_of(self, node: Node, scene: Scene, dotted: str) -> tuple[str, tuple[Node, ...]]:
         if dotted.partition(".")[0] in scene.cells:
             return self._targets(node, self.names.find(scene.names, scene.cells, dotted))

@@ -85,13 +85,18 @@ def code_file(code: CodeType, names: Globals) -> str:
     return file
 
 
+def parameters_of(code: CodeType) -> tuple[str, ...]:
+    """The names of the parameters of a code object, `*args` and `**kwargs` last."""
+    count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
+    return code.co_varnames[:count]
+
+
 def matching(candidates: Sequence[Symbol], code: CodeType) -> list[Symbol]:
     """The symbols that a code object can have come from, by parameters and, for lambdas, by position.
 
     More than one is left only when nothing tells them apart; all of them count then.
     """
-    count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
-    params = code.co_varnames[:count]
+    params = parameters_of(code)
     fitting = [symbol for symbol in candidates if symbol.params == params]
     if len(fitting) < 2:
         return fitting
