@@ -3,6 +3,9 @@
 A run claims a step before it decides about it, and keeps the claim until the step's record is on disk. Claims are
 locks of the kernel, so a run that dies leaves none behind. In a journal beside them runs write what they claim and
 give back; a run that claims what the journal names has to look at the catalog again, any other need not.
+
+What a run claims has to be in the journal before a record of it is in the log, and not sooner: so it is written for
+many steps at once.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ _PLACES, _STEPS, _POOLS, _RUNS = (region << 60 for region in range(4))
 _MOST_SLOTS = 1 << 20
 _MOST_RUNS = 1 << 16
 _BLOCK = 1 << 16
+_AT_ONCE = 32
+"""Claims that are given back before others may take theirs: a run that ends many steps at once begins others."""
 
 
 class Key(NamedTuple):
@@ -74,6 +79,7 @@ class Claims:
         self._token = secrets.randbits(62) << 1
         self._mutex = threading.Lock()
         self._count: Counter[Key] = Counter()
+        self._unwritten: list[int] = []
         self._all_news = news
         self._news: dict[int, bool] = {}
         self._answered: frozenset[int] = frozenset()
@@ -109,9 +115,18 @@ class Claims:
                 self._count[key] += 1
                 taken.append(key)
             fault("claims.take")
-            self._write(key.start for key in keys)
+            self._unwritten += [key.start for key in keys]
             self._read()
             return True
+
+    def write_down(self) -> None:
+        """Put in the journal what was claimed; to be called before a record of it is written.
+
+        A run that dies then has told the others that there may be one.
+        """
+        with self._mutex:
+            if self._locks is not None and self._unwritten:
+                self._write(())
 
     def drop(self, keys: Iterable[Key]) -> None:
         """Give claims back; what was recorded about them is on disk by now."""
@@ -120,12 +135,12 @@ class Claims:
                 return
             keys = tuple(keys)
             # in this order: whoever finds the claim free finds the line as well
-            self._write((key.start for key in keys), dropped=1)
+            self._write(key.start for key in keys)
         fault("claims.drop")
-        for key in keys:
-            with self._mutex:  # one by one: a run that ends many steps at once may begin others in between
+        for first in range(0, len(keys), _AT_ONCE):
+            with self._mutex:
                 if self._locks is not None:
-                    self._give_back((key,))
+                    self._give_back(keys[first : first + _AT_ONCE])
 
     def has_news(self, keys: Iterable[Key]) -> bool:
         """Whether another run was at one of these claims of ours since we last looked at the catalog."""
@@ -152,10 +167,14 @@ class Claims:
                 del self._count[key]
                 self._locks.drop(*key)
 
-    def _write(self, starts: Iterable[int], *, dropped: int = 0) -> None:
+    def _write(self, dropped: Iterable[int]) -> None:
+        """Write what was claimed and not written yet, and what is about to be given back."""
+        lines = [_RECORD.pack(start, self._token) for start in self._unwritten]
+        lines += [_RECORD.pack(start, self._token | 1) for start in dropped]
+        self._unwritten.clear()
         # on a full disk others may do a step again that was done; the log, written next, is what stops a run
         with suppress(OSError):
-            os.write(self._journal, b"".join([_RECORD.pack(start, self._token | dropped) for start in starts]))
+            os.write(self._journal, b"".join(lines))
 
     def _read(self) -> None:
         """Take in what was written to the journal; a record is our own, or news."""
@@ -165,6 +184,8 @@ class Claims:
                 if who & ~1 != self._token:
                     self._news[start] = bool(who & 1)
             self._read_to += whole
+            if len(block) < _BLOCK:
+                return
 
     # --- pools
 
@@ -203,6 +224,8 @@ class Claims:
             with held(self._folder / "lock", timeout=self._timeout):
                 if self._is_alone(self._locks):
                     os.ftruncate(self._journal, 0)
+                elif self._unwritten:
+                    self._write(())
                 self._locks.close()
             self._locks = None
             os.close(self._journal)

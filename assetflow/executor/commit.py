@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from assetflow.catalog.claims import Key
+from assetflow.catalog.claims import Claims, Key
 from assetflow.model.event import Event
 from assetflow.values import dataclass
 
@@ -53,9 +53,9 @@ class Committer:
         sync_objects: Callable[[Sequence[str]], None],
         *,
         tick: Callable[[], None],
-        free: Callable[[Sequence[Key]], None] = lambda _keys: None,
+        claims: Claims | None = None,
     ) -> None:
-        self._free = free
+        self._claims = claims
         self._log = log
         self._sync_objects = sync_objects
         self._tick = tick
@@ -108,8 +108,8 @@ class Committer:
             if entry.done is not None:
                 entry.done()
         # all at once: each time something is given back costs calls of the system
-        if freed := [key for entry in batch for key in entry.free]:
-            self._free(freed)
+        if self._claims is not None and (freed := [key for entry in batch for key in entry.free]):
+            self._claims.drop(freed)
 
     def _batch(self) -> tuple[list[Entry], bool]:
         try:
@@ -132,5 +132,7 @@ class Committer:
             self._sync_objects(uris)
         events = [event for entry in batch for event in entry.events]
         if events:
+            if self._claims is not None:
+                self._claims.write_down()
             self._log.append(events)
             self._log.sync()

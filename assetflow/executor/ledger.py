@@ -83,8 +83,7 @@ class Ledger:
             used=setting.first_materialization,
         )  # fmt: skip
         self.audience = Audience(subscribers, setting.notify)
-        free = (lambda _keys: None) if setting.claims is None else setting.claims.drop
-        self.committer = Committer(setting.log, setting.worker.store.sync, tick=setting.tick, free=free)
+        self.committer = Committer(setting.log, setting.worker.store.sync, tick=setting.tick, claims=setting.claims)
         self.record((started, *setting.preamble))
 
     def now(self) -> str:
@@ -103,13 +102,16 @@ class Ledger:
         """Called on the committer's thread."""
         self.audience.announce(events)
 
-    def finished(self, number: int, result: StepResult, *, error: Json | None = None, **more: Any) -> Event:
-        """Keep the result of a step and word its event."""
+    def finished(
+        self, number: int, result: StepResult, *, at: str | None = None, error: Json | None = None, **more: Any
+    ) -> Event:
+        """Keep the result of a step and word its event, of the present instant unless `at` says another."""
         self.results[number] = result
         self.ended[(result.asset, result.partition)] = result
         return step_finished(
-            result, at=self.now(), run_id=self.run_id, environment=self.environment, number=number, error=error, **more
-        )
+            result, at=at or self.now(), run_id=self.run_id, environment=self.environment, number=number, error=error,
+            **more,
+        )  # fmt: skip
 
     def all_finished(
         self, task: Task, status: StepStatus, *, attempts: int, seconds: float, **more: Any
@@ -124,7 +126,7 @@ class Ledger:
         for number, place in task.steps():
             if place[1] != task.partition and more.get("traceback"):
                 more["traceback"], failure = None, {**(failure or {}), "traceback": ""}
-            result = replace(step_result(task, place, status, attempts=attempts, seconds=share), **more)
+            result = step_result(task, place, status, attempts=attempts, seconds=share, **more)
             events.append(self.finished(number, result, error=failure))
         return events
 
@@ -134,27 +136,29 @@ class Ledger:
         if earlier is None:
             return self.finished(number, step_result(task, decision.place, StepStatus.UNCHANGED)), None
         payload = json.loads(earlier.payload)
-        result = _with_payload(step_result(task, decision.place, StepStatus.REUSED), payload)
+        result = step_result(task, decision.place, StepStatus.REUSED, **_facts(payload))
         event = self.finished(number, result, published=earlier.materialization, order=self.recorder.next_order())
         return event, Produced(earlier.materialization, earlier.data_version, payload)
 
     def published(
-        self, task: Task, number: int, decision: Decision, made: Made, outcome: Outcome, *, is_new: bool
+        self, task: Task, number: int, decision: Decision, made: Made, outcome: Outcome, *, at: str, is_new: bool
     ) -> tuple[list[Event], Produced]:
-        """The events that publish a value; what is not `is_new` is a new record of the old value."""
+        """The events that publish a value at an instant; what is not `is_new` is a new record of the old value."""
         found = self.setting.undeclared(decision.asset, outcome.undeclared) if outcome.undeclared else ()
         ident, record = self.recorder.materialized(decision, made, outcome)
         record["undeclared"] = [{"kind": kind, "name": name} for kind, name in found] or None
         payload = made.payload
         status = StepStatus.MATERIALIZED if is_new else StepStatus.UNCHANGED
-        result = step_result(task, decision.place, status, attempts=outcome.call.attempt, seconds=outcome.seconds)
-        result = replace(result, undeclared=found) if found else result
+        result = step_result(
+            task, decision.place, status, attempts=outcome.call.attempt, seconds=outcome.seconds, undeclared=found,
+            **_facts(payload),
+        )  # fmt: skip
         event = self.finished(
-            number, _with_payload(result, payload), started_at=outcome.started_at, published=ident,
-            order=self.recorder.next_order(), materialization=record,
+            number, result, at=at, started_at=outcome.started_at, published=ident, order=self.recorder.next_order(),
+            materialization=record,
         )  # fmt: skip
         produced = Produced(ident, payload["data_version"], payload)
-        return [*self.recorder.code(decision.asset, self.now()), event], produced
+        return [*self.recorder.code(decision.asset, at), event], produced
 
     def observed(self, basis: Basis, seen: Iterable[Observation]) -> Basis:
         """Record what was seen of sources since the run began, and give it ids in the basis."""
@@ -200,5 +204,6 @@ class Ledger:
         return events
 
 
-def _with_payload(result: StepResult, payload: Json) -> StepResult:
-    return replace(result, data_version=payload["data_version"], rows=payload["rows"], bytes=payload["bytes"])
+def _facts(payload: Json) -> Json:
+    """What the result of a step says of a stored object."""
+    return {"data_version": payload["data_version"], "rows": payload["rows"], "bytes": payload["bytes"]}

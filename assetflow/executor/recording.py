@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from assetflow.executor.call import Made, Outcome
 from assetflow.executor.calls import Decision
@@ -187,13 +188,16 @@ def step_finished(
     )
 
 
-def step_result(task: Task, place: Place, status: StepStatus, *, attempts: int = 0, seconds: float = 0.0) -> StepResult:
-    """The result of a step without a value."""
+def step_result(
+    task: Task, place: Place, status: StepStatus, *, attempts: int = 0, seconds: float = 0.0, **more: Any
+) -> StepResult:
+    """The result of a step; `more` are fields of it, of a step without a value none."""
     return StepResult(
         asset=place[0],
         partition=place[1],
         status=status,
         attempts=attempts,
         seconds=seconds,
-        causes=tuple(cause.to_json() for cause in task.causes[place]),
+        causes=tuple([cause.to_json() for cause in task.causes[place]]),
+        **more,
     )

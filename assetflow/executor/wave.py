@@ -239,7 +239,9 @@ class Wave:
             else:
                 value = self._kept(decision.place) if isinstance(made, Unchanged) else made
                 is_new = value is made
-                published, produced = self.ledger.published(task, number, decision, value, outcome, is_new=is_new)
+                published, produced = self.ledger.published(
+                    task, number, decision, value, outcome, at=at, is_new=is_new
+                )
                 events += published
                 self._keep(decision.place, produced)
                 if is_new:

@@ -34,7 +34,8 @@ class FixedClock:
 def to_text(instant: datetime) -> str:
     """An aware instant as `2026-01-31T12:00:00.000000Z`: fixed width, so that text order is time order."""
     # four times as quick as strftime, and it pads the years before 1000 everywhere
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    instant = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return instant.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 def from_text(text: str) -> datetime:

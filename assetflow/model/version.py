@@ -9,7 +9,7 @@ from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from assetflow.values import dataclass
 
-_TAGS: dict[type, bytes] = {type(None): b"n", bool: b"b", int: b"i", float: b"f", str: b"s", bytes: b"y"}
+_TAGS: dict[type, bytes] = {type(None): b"n", bool: b"b", int: b"i", float: b"f", bytes: b"y"}
 
 INPUT_ALGORITHM = "i1"
 CONFIG_ALGORITHM = "g1"
@@ -22,15 +22,13 @@ def encode(value: object) -> bytes:
     Accepts None, bool, int, float, str, bytes, sequences and mappings with text keys (order of a mapping does not
     count); TypeError for anything else, because what cannot be encoded must never become a constant.
     """
+    if type(value) is str:  # what nearly everything comes down to
+        body = value.encode("utf-8", "surrogatepass")
+        return b"s%d:%b" % (len(body), body)
     tag = _TAGS.get(type(value))
     if tag is not None:
-        if isinstance(value, bytes):
-            body = value
-        elif isinstance(value, str):
-            body = value.encode("utf-8", "surrogatepass")
-        else:
-            body = b"" if value is None else repr(value).encode()
-        return tag + str(len(body)).encode() + b":" + body
+        body = value if isinstance(value, bytes) else b"" if value is None else repr(value).encode()
+        return b"%b%d:%b" % (tag, len(body), body)
     if isinstance(value, Mapping):
         parts = [encode(str(key)) + encode(value[key]) for key in sorted(value, key=str)]
         tag = b"m"

@@ -173,7 +173,7 @@ class Universe:
 
     def inputs(self, asset: str, partition: Partition) -> tuple[Input, ...]:
         """Every upstream asset partition that one asset partition reads: by upstream key, then in upstream order."""
-        if self._same_key_inputs(asset) is not None and partition is not None:
+        if partition is not None and self._same_key_inputs(asset) is not None:
             everything = self.all(asset)
             if everything is None or partition not in everything:
                 return self._mapped_inputs(asset, partition)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import shutil
@@ -31,21 +32,29 @@ _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, er
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
+# process ids repeat between containers that share a folder, so a name needs chance as well
+_CHANCE = os.urandom(6).hex()
+_NUMBERS = itertools.count()
+
+
 def temporary_path(folder: Path) -> Path:
     """A new temporary name in `folder`, which is made when missing; the file itself is not created."""
+    return Path(_temporary_name(str(folder)))
+
+
+def _temporary_name(folder: str) -> str:
     make_folder(folder)
-    # process ids repeat between containers that share a folder, so the name needs chance as well
-    return folder / f"{_PREFIX}{os.getpid()}-{os.urandom(6).hex()}"
+    return f"{folder}{os.sep}{_PREFIX}{os.getpid()}-{_CHANCE}{next(_NUMBERS):x}"
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: str) -> None:
     """Make a folder and those above it where they are missing."""
     try:
         os.mkdir(folder)
     except FileExistsError:
         return
     except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
 
 
 def temporary_owner(name: str) -> int | None:
@@ -54,34 +63,34 @@ def temporary_owner(name: str) -> int | None:
     return int(owner) if name.startswith(_PREFIX) and owner.isdecimal() else None
 
 
-def put_in_place(temporary: Path, final: Path, *, root: Path, durable: bool) -> int:
+def put_in_place(temporary: str, final: str, *, root: Path, durable: bool, read_only: int | None = None) -> int:
     """Move a finished temporary file or folder to its final, immutable name below `root`; its size in bytes.
 
     Both are in the same folder. When the final name holds content of the same size already it is kept (names are
-    content hashes); anything else there is damaged and is replaced.
+    content hashes); anything else there is damaged and is replaced. `read_only` is the size of a file that is known
+    to be read-only already, which saves looking.
     """
-    status = os.stat(temporary)
-    there, size = size_of(final), _size(temporary, status)
+    size = _made_read_only(temporary) if read_only is None else read_only
+    there = size_of(final)
     if there == size:
         # whoever wrote it may not have flushed it, and this caller is promised that it is safe
         remove(temporary)
         if durable:
             flush(final)
     else:
-        _make_read_only(temporary, status.st_mode)
         if durable:
             flush(temporary)
         fault("store.write")
-        if there is not None and final.is_dir():
+        if there is not None and os.path.isdir(final):
             remove(final)  # a folder cannot be renamed over a folder that holds files
         os.replace(temporary, final)
         fault("store.rename")
     if durable:
-        flush_folders([final.parent], root=root)
+        flush_folders([os.path.dirname(final)], root=root)
     return size
 
 
-def size_of(path: Path) -> int | None:
+def size_of(path: str) -> int | None:
     """Bytes of a file, or of all files of a folder; None when there is nothing."""
     try:
         return _size(path, os.stat(path))
@@ -89,20 +98,20 @@ def size_of(path: Path) -> int | None:
         return None
 
 
-def _size(path: Path, status: os.stat_result) -> int:
+def _size(path: str, status: os.stat_result) -> int:
     if not stat.S_ISDIR(status.st_mode):
         return status.st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in Path(path).rglob("*") if file.is_file())
 
 
-def remove(path: Path) -> None:
+def remove(path: Path | str) -> None:
     """Remove a file or a folder; nothing when it is not there."""
     try:
         os.unlink(path)
     except FileNotFoundError:
         return
     except OSError:  # a folder, which systems refuse in different words
-        if path.is_symlink() or not path.is_dir():
+        if os.path.islink(path) or not os.path.isdir(path):
             raise
         shutil.rmtree(path)
 
@@ -139,20 +148,23 @@ def _flush_one(path: Path | str) -> None:
         os.close(descriptor)
 
 
-def _make_read_only(path: Path, mode: int) -> None:
-    if not stat.S_ISDIR(mode):
-        if mode & 0o222:
-            path.chmod(0o444)
-        return
+def _made_read_only(path: str) -> int:
+    """Take the right to write away from a file or all files of a folder; the size in bytes."""
+    status = os.stat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        if status.st_mode & 0o222:
+            os.chmod(path, 0o444)
+        return status.st_size
     # only files: a folder without write permission could not be removed by `gc`
-    for file in path.rglob("*"):
+    for file in Path(path).rglob("*"):
         if file.is_file():
             file.chmod(0o444)
+    return _size(path, status)
 
 
 @contextlib.contextmanager
-def writing(folder: Path, *, root: Path, what: str) -> Iterator[Path]:
-    """A temporary path in `folder` below `root` to write to, and to put in place; what an error leaves is removed.
+def writing(folder: str, *, root: Path, what: str) -> Iterator[str]:
+    """A temporary name in `folder` below `root` to write to, and to put in place; what an error leaves is removed.
 
     It is the folder of the final name, because a rename between folders makes all others in the file system wait.
 
@@ -160,7 +172,7 @@ def writing(folder: Path, *, root: Path, what: str) -> Iterator[Path]:
     pass through unchanged: a lazy frame runs while it is written, and its failure is the asset's own.
     """
     with disk_errors(root, what=what):
-        target = temporary_path(folder)
+        target = _temporary_name(folder)
         try:
             yield target
         except BaseException:

@@ -73,7 +73,7 @@ class Binding:
 
     def add_result(self, asset: str, columns: Sequence[tuple[str, Any]]) -> None:
         """Take the columns that a query gives, in the types that they are stored in."""
-        request = WriteRequest(target=Path(), asset=asset, partition=None)
+        request = WriteRequest(file="", asset=asset, partition=None)
         kept = storable([each for each, _ in columns], [kind for _, kind in columns], request)
         given = ", ".join(f"null::{kind} as {name(column)}" for column, kind in columns)
         self.connection.execute(

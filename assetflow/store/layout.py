@@ -7,12 +7,15 @@ trailing dot) or refuse (length) gets a hash of the exact text appended, so two 
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from xxhash import xxh3_128_hexdigest
 
 _MAX_NAME = 80
 _HASH_DIGITS = 16
+_ORDINARY = re.compile(r"[a-z0-9_-]{1,80}").fullmatch
+"""What nearly every name is: nothing in it is encoded, and only a reserved one is ambiguous."""
 _RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))])
 
 
@@ -26,6 +29,8 @@ def asset_folder(asset: str, partition: str | None = None) -> str:
 
 def safe_name(text: str) -> str:
     """One file name for one text: readable where it can be, different for different texts everywhere."""
+    if _ORDINARY(text) and text not in _RESERVED:
+        return text
     # `~` marks the hash, so it has to be encoded in the text itself
     encoded = quote(text, safe="", errors="surrogatepass").replace("~", "%7E")
     if not _is_ambiguous(text, encoded):

@@ -64,16 +64,18 @@ class LocalStore:
         """
         who = f"`{show(asset, partition)}`"
         below = asset_folder(asset, partition)
-        folder = self.path(below)
+        folder = f"{self._root_text}/{below}"  # as text: a path object costs more than writing a small value
         with atomic.writing(folder, root=self.root, what=who) as target:
             if not durable and self._file_system is None:
                 # before the first write, so that a flush later tells of one that failed
                 self._file_system = open_file_system(self.root)
             written = write_value(
-                value, WriteRequest(target=target, asset=asset, partition=partition, unordered=unordered)
+                value, WriteRequest(file=target, asset=asset, partition=partition, unordered=unordered)
             )
             name = version_hex(written.data_version) + written.suffix
-            size = atomic.put_in_place(target, folder / name, root=self.root, durable=durable)
+            size = atomic.put_in_place(
+                target, f"{folder}/{name}", root=self.root, durable=durable, read_only=written.read_only
+            )
         return StoredObject(
             uri=f"{below}/{name}",
             format=written.format,
@@ -180,7 +182,7 @@ class LocalStore:
         found = format_named(obj.format)
         # any failure of a reader over damaged bytes means the same: this is not what was written
         try:
-            return atomic.size_of(path) == obj.bytes and found.version(path, obj) == obj.data_version
+            return atomic.size_of(str(path)) == obj.bytes and found.version(path, obj) == obj.data_version
         except Exception:
             return False
 

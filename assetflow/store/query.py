@@ -141,7 +141,7 @@ class QueryConnection:
         import polars as pl
 
         target = self.scratch / "result.parquet"
-        who = WriteRequest(target=target, asset=self.request.asset, partition=self.request.partition)
+        who = WriteRequest(file=str(target), asset=self.request.asset, partition=self.request.partition)
         wanted = storable([each for each, _ in columns], [kind for _, kind in columns], who)
         plain = all(text == name(each) for text, (each, _) in zip(wanted, columns, strict=True))
         lead = "copy (\n" if plain else f"copy (select {', '.join(wanted)} from (\n"

@@ -38,7 +38,7 @@ def _entries(root: Path) -> Iterator[Path]:
 def remove_object(root: Path, uri: str) -> int:
     """Remove an object and the folders that it leaves empty; the bytes freed, 0 when it was not there."""
     path = root.joinpath(*uri.split("/"))
-    size = atomic.size_of(path) or 0
+    size = atomic.size_of(str(path)) or 0
     atomic.remove(path)
     for folder in path.parents:
         if folder == root or not folder.is_relative_to(root):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ import pytest
 from assetflow.catalog import claims as module
 from assetflow.catalog.claims import Claims, asset_key, place_key, step_key
 from assetflow.catalog.range_lock import FileLocks, open_locks
+from assetflow.executor.commit import Committer, Entry
+from assetflow.model.event import Event, RunFinished
 
 A, B = place_key("prod", "a", None), place_key("prod", "b", None)
 
@@ -156,7 +158,10 @@ import sys
 from pathlib import Path
 from assetflow.catalog.claims import Claims, place_key
 claims = Claims(Path(sys.argv[1]))
-print(claims.take([place_key("prod", "a", None)]) and claims.take_slot("db", 1), flush=True)
+taken = claims.take([place_key("prod", "a", None)]) and claims.take_slot("db", 1)
+claims.write_down()
+taken = taken and claims.take([place_key("prod", "b", None)])
+print(taken, flush=True)
 sys.stdin.read()
 """
 
@@ -173,7 +178,40 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     holder.kill()
     holder.communicate()
     assert mine.take([A])
+    assert mine.take([B])
     assert mine.has_news([A])  # it may have recorded something before it died
+    assert not mine.has_news([B])  # of that it had not come to record anything
     assert mine.take_slot("db", 1)
     mine.close()
     assert open_locks(tmp_path / "live").take(A.start)
+
+
+class _WatchedLog:
+    """A log that notes, whenever something is written to it, what another run has heard of by then."""
+
+    def __init__(self, other: Claims) -> None:
+        self.heard: list[list[bool]] = []
+        self._other = other
+
+    def append(self, events: Sequence[Event]) -> None:
+        self._other.before_look([])
+        self.heard.append([self._other.has_news([key]) for key in (A, B)])
+
+    def sync(self) -> None:
+        """Nothing is kept."""
+
+
+def test_claims_are_written_down_before_a_record_and_for_many_steps_at_once(tmp_path: Path) -> None:
+    one, two = Claims(tmp_path / "live"), Claims(tmp_path / "live")
+    log = _WatchedLog(two)
+    committer = Committer(log, lambda _uris: None, tick=lambda: None, claims=one)
+    assert one.take([A])
+    assert one.take([B])
+    two.before_look([])
+    assert not two.has_news([A, B])
+    committer.put(Entry((RunFinished(at="", run_id="r", status="succeeded", counts={}),), free=(A, B)))
+    committer.close()
+    assert log.heard == [[True, True]]
+    assert two.take([A, B])
+    one.close()
+    two.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from assetflow.errors import InternalError, StoreError, did_you_mean
+from assetflow.store import tagged
 from assetflow.store.formats.arrays import ArrayFormat
 from assetflow.store.formats.contract import LoadRequest, NotKeptError, ValueFormat, WriteRequest, Written
 from assetflow.store.formats.figures import FigureFormat, PlotlyFormat
@@ -30,12 +31,15 @@ FORMATS: tuple[ValueFormat, ...] = (
     DataclassFormat(),
     PickleFormat(),
 )
+_FROM_JSON_ON = FORMATS[[type(each) for each in FORMATS].index(JsonFormat) :]
+_PLAIN = tagged.TYPES - {str, bytes}
+"""Types whose values no format before JSON accepts, so that those need not be asked: they come by the thousand."""
 _BY_NAME = {name: each for each in FORMATS for name in each.names}
 
 
 def write_value(value: object, request: WriteRequest) -> Written:
     """Write a value in the first format that keeps it exactly."""
-    for each in FORMATS:
+    for each in _FROM_JSON_ON if type(value) in _PLAIN else FORMATS:
         if each.accepts(value):
             with contextlib.suppress(NotKeptError):
                 return each.write(value, request)

@@ -15,12 +15,17 @@ from assetflow.values import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteRequest:
-    """Where and for whom a value is written; `target` is a temporary name where nothing is yet."""
+    """Where and for whom a value is written; `file` is a temporary name where nothing is yet."""
 
-    target: Path
+    file: str
     asset: str
     partition: str | None
     unordered: bool = False
+
+    @property
+    def target(self) -> Path:
+        """The file as a path; small values, which come by the thousand, do without."""
+        return Path(self.file)
 
     @property
     def who(self) -> str:
@@ -30,7 +35,10 @@ class WriteRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What a format says about the value it has written to the target."""
+    """What a format says about the value it has written to the target.
+
+    `read_only` is the size in bytes of a file that it made without the right to write to it.
+    """
 
     format: str
     suffix: str
@@ -38,6 +46,7 @@ class Written:
     rows: int | None = None
     schema: tuple[tuple[str, str], ...] | None = None
     column_versions: tuple[tuple[str, str], ...] | None = None
+    read_only: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
