@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from assetflow.catalog.reader import ZONED
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.tables import literal, quoted
 from assetflow.errors import QueryError, UsageError, did_you_mean
@@ -226,8 +227,9 @@ def _checked(con: Connection, relations: tuple[str, str], key: Sequence[str], sh
             raise UsageError(f"`{name}` is no column of both versions", hint=hint, column=name)
     names = ", ".join(quoted(name) for name in key)
     for relation, side in zip(relations, ("first", "second"), strict=True):
+        seen = ", ".join(_in_utc(con, [quoted(name) for name in key], f"({relation})"))
         row = con.execute(
-            f"select {names}, count(*) from ({relation}) group by {names} having count(*) > 1 order by all limit 1"
+            f"select {seen}, count(*) from ({relation}) group by {names} having count(*) > 1 order by all limit 1"
         ).fetchone()
         if row is not None:
             shown = ", ".join(f"{name} = {value!r}" for name, value in zip(key, row, strict=False))
@@ -237,6 +239,17 @@ def _checked(con: Connection, relations: tuple[str, str], key: Sequence[str], sh
                 hint="add a column with --key A,B, or leave --key out to compare whole rows",
             )
     return tuple(key)
+
+
+def _in_utc(con: Connection, expressions: Sequence[str], relation: str) -> list[str]:
+    """The expressions with instants as naive times in UTC: DuckDB hands zoned ones out only where pytz is installed."""
+    if not expressions:
+        return []
+    types = [str(row[1]) for row in con.execute(f"describe select {', '.join(expressions)} from {relation}").fetchall()]
+    return [
+        f"cast({each} as {kind.replace(ZONED, 'TIMESTAMP')})" if ZONED in kind else each
+        for each, kind in zip(expressions, types, strict=True)
+    ]
 
 
 def _whole_rows(con: Connection, columns: Mapping[str, tuple[str, str]]) -> tuple[int, int]:
@@ -277,13 +290,15 @@ def _by_key(
 
 
 def _samples(con: Connection, key: Sequence[str], columns: Mapping[str, tuple[str, str]], most: int) -> list[RowSample]:
-    keys = ", ".join(f"coalesce(a.{quoted(name)}, b.{quoted(name)})" for name in key)
+    both = _joined(key)
+    keys = ", ".join(_in_utc(con, [f"coalesce(a.{quoted(name)}, b.{quoted(name)})" for name in key], both))
+    compared = ", ".join(_in_utc(con, [side for pair in columns.values() for side in pair], both))
     found: list[RowSample] = []
     for kind, test in (("removed", "b._new is null"), ("added", "a._old is null"), ("changed", _differs(columns))):
-        values = "".join(f", {a}, {b}" for a, b in columns.values()) if kind == "changed" else ""
+        values = f", {compared}" if kind == "changed" and columns else ""
         tests = "".join(f", {a} is distinct from {b}" for a, b in columns.values()) if kind == "changed" else ""
         order = ", ".join(str(at + 1) for at in range(len(key)))
-        sql = f"select {keys}{values}{tests} from {_joined(key)} where {test} order by {order} limit {most}"
+        sql = f"select {keys}{values}{tests} from {both} where {test} order by {order} limit {most}"
         for row in con.execute(sql).fetchall():
             rest = row[len(key) :]
             pairs = rest[: 2 * len(columns)]

@@ -27,7 +27,7 @@ _FORMATS = {
     "json": "format json, array true",
 }
 
-_ZONED = "TIMESTAMP WITH TIME ZONE"
+ZONED = "TIMESTAMP WITH TIME ZONE"
 
 Params = Sequence[Any] | Mapping[str, Any]
 
@@ -94,7 +94,7 @@ def query(con: Connection, sql: str, params: Params = ()) -> QueryResult:
     try:
         con.execute(sql, params or None)
         described = con.description or []
-        if any(_ZONED in str(column[1]) for column in described):
+        if any(ZONED in str(column[1]) for column in described):
             con.execute(_without_zones(sql, [str(column[1]) for column in described]), params or None)
         rows = con.fetchall()
     except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException):
@@ -111,7 +111,7 @@ def query(con: Connection, sql: str, params: Params = ()) -> QueryResult:
 def _without_zones(sql: str, types: Sequence[str]) -> str:
     """The query with instants as naive times in UTC, as DuckDB hands zoned ones out with the package pytz only."""
     names = ", ".join(f"c{at}" for at in range(len(types)))
-    casts = ", ".join(f"cast(c{at} as {kind.replace(_ZONED, 'TIMESTAMP')})" for at, kind in enumerate(types))
+    casts = ", ".join(f"cast(c{at} as {kind.replace(ZONED, 'TIMESTAMP')})" for at, kind in enumerate(types))
     # the line break ends a comment on the last line of the query
     return f"select {casts} from ({sql.strip().rstrip(';')}\n) as t({names})"
 

@@ -19,7 +19,8 @@ Lookup = Callable[[str, Partition], str]
 def snapshot_lookup(basis: Basis) -> Lookup:
     """Current data versions as the snapshot has them: what is published of an asset, what was seen of a source.
 
-    Only what the key is now counts: a source that was once an asset still has records, and the other way round.
+    Only what the key is now counts: a source that was once an asset still has records, and the other way round; a key
+    that is none any more, which a recorded edge may still name, has no version.
     """
     current, observations = basis.snapshot.current, basis.snapshot.observations
     specs = basis.graph.specs
@@ -27,7 +28,9 @@ def snapshot_lookup(basis: Basis) -> Lookup:
     tables: dict[str, Callable[[Partition], str]] = {}
 
     def table(asset: str) -> Callable[[Partition], str]:
-        if specs[asset].is_source:
+        if (spec := specs.get(asset)) is None:
+            return lambda partition: ABSENT
+        if spec.is_source:
             seen = observations.get(asset, {})
 
             def observed(partition: Partition) -> str:
@@ -57,7 +60,8 @@ def published_ids(basis: Basis) -> Callable[[str, Partition], str | None]:
     current, specs = basis.snapshot.current, basis.graph.specs
 
     def find(asset: str, partition: Partition) -> str | None:
-        record = None if specs[asset].is_source else current.get(asset, {}).get(partition)
+        spec = specs.get(asset)
+        record = None if spec is None or spec.is_source else current.get(asset, {}).get(partition)
         return None if record is None else record.materialization
 
     return find

@@ -170,3 +170,16 @@ def test_the_catalog_tells_what_was_read(tmp_path: Path) -> None:
     made.materialize()
     (row,) = made.query("select reads ->> '$.flights.columns' as columns from materializations where asset = 'worst'")
     assert row["columns"] == '["carrier","delay"]'
+
+
+def test_an_asset_that_was_read_in_part_is_renamed(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    for name, query in (("mid", "select 1 as w, 2 as x"), ("down", "select sum(w) as t from mid")):
+        (tmp_path / "assets" / f"{name}.sql").write_text(query)
+    assert af.Project.load(tmp_path).materialize().ok
+    (tmp_path / "assets" / "mid.sql").rename(tmp_path / "assets" / "middle.sql")
+    (tmp_path / "assets" / "down.sql").write_text("select sum(w) as t from middle")
+    renamed = af.Project.load(tmp_path)
+    assert {step.asset for step in renamed.plan().steps} == {"middle", "down"}
+    assert statuses(renamed.materialize())["middle"] == "materialized"
+    assert renamed.plan().is_empty

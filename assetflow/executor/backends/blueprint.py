@@ -12,7 +12,7 @@ from assetflow.define.definitions import Computation, Definitions
 from assetflow.define.load import load_definitions
 from assetflow.define.modules import ModuleSpace
 from assetflow.define.settings import Settings
-from assetflow.errors import AssetflowError, DefinitionError, MissingExtraError, Problem
+from assetflow.errors import AssetflowError, DefinitionError, Problem
 from assetflow.model.asset import Compute
 from assetflow.values import dataclass
 
@@ -51,20 +51,15 @@ class Blueprint:
 def pickled_objects(definitions: Definitions, *, everywhere: bool) -> bytes:
     """The computations that run in processes (or all, `everywhere` they may), with sources and resources, by value.
 
-    DefinitionError naming each asset that cannot be sent to another process; MissingExtraError without cloudpickle.
+    DefinitionError naming each asset that cannot be sent to another process.
     """
     chosen = {
         name: computation
         for name, computation in definitions.computations.items()
         if computation.compute is Compute.PROCESS or (everywhere and computation.compute is None)
     }
-    try:
-        import cloudpickle  # an extra: only assets that are no files need it
-    except ImportError:
-        raise MissingExtraError(
-            f"`{next(iter(chosen))}` runs in a process, and assets that are given as objects get there by cloudpickle",
-            hint="pip install 'assetflow[processes]', or keep the assets in files of a project",
-        ) from None
+    import cloudpickle  # only assets that are no files need it
+
     sources = {key: value for key, value in definitions.sources.items() if value.source and value.source.load}
     try:
         data: bytes = cloudpickle.dumps((chosen, sources, definitions.resources))
