@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assetflow.catalog.disk import writing
@@ -16,6 +16,31 @@ _FAR = 1 << 40
 """Byte that Windows locks: far behind the end, because a locked range cannot be read there."""
 
 _PAUSE = 0.01
+
+_own: dict[int, tuple[int, int]] = {}
+"""Descriptors that hold locks of this process, each with device and number of its file, which tell whether it still is
+that file: whoever closes one need not say so."""
+
+
+def keep_from_children(fd: int) -> None:
+    """Let no fork of this process hold what is locked by `fd`: a child may outlive its parent, and hold it for ever."""
+    found = os.fstat(fd)
+    _own[fd] = (found.st_dev, found.st_ino)
+
+
+def _give_up_in_child() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd, place in _own.items():
+        with suppress(OSError):  # closed meanwhile
+            found = os.fstat(fd)
+            if (found.st_dev, found.st_ino) == place:
+                os.dup2(null, fd, inheritable=False)  # the number stays taken: the child may close it
+    _own.clear()
+    os.close(null)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_give_up_in_child)
 
 if sys.platform == "win32":
     import msvcrt
@@ -41,6 +66,7 @@ else:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
+        keep_from_children(fd)
         return True
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from assetflow.catalog.disk import writing
-from assetflow.catalog.lock import try_lock
+from assetflow.catalog.lock import keep_from_children, try_lock
 
 TOP = 1 << 62
 """Ranges begin below this."""
@@ -98,6 +98,7 @@ if sys.platform == "linux" and struct.calcsize("l") == 8:
             with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._fd: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            keep_from_children(self._fd)
 
         def take(self, start: int, length: int = 1) -> bool:
             try:

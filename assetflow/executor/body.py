@@ -21,6 +21,7 @@ from assetflow.executor.cancel import Dropped
 from assetflow.executor.capture import Capture
 from assetflow.executor.column_notes import ColumnNotes
 from assetflow.executor.failure import describe_failure, timed_out, with_limit
+from assetflow.executor.forks import ending_forks
 from assetflow.executor.metadata import recorded
 from assetflow.executor.query import query_value
 from assetflow.executor.reading import Reading
@@ -283,7 +284,7 @@ class _Attempt:
     @contextlib.contextmanager
     def watched(self, worker: Worker) -> Iterator[None]:
         """Note what the function reads beside its inputs."""
-        with watching() as seen:
+        with watching() as seen, ending_forks():
             yield
         self.undeclared = findings(seen, worker.project, worker.store.root)
 

@@ -36,6 +36,7 @@ _current: ContextVar[_Step | None] = ContextVar("assetflow_step", default=None)
 _installed = threading.Lock()
 _active = 0
 _level_before = logging.NOTSET
+_captures: list[Capture] = []
 
 
 class Capture:
@@ -62,6 +63,7 @@ class Capture:
         self._echo = echo
         self._fd: int | None = None
         self._lock = threading.Lock()
+        self._is_fork = False
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
@@ -69,9 +71,11 @@ class Capture:
         handler = _LogHandler(self, self._level)
         logging.getLogger().addHandler(handler)
         _install(self._level)
+        _captures.append(self)
         try:
             yield
         finally:
+            _captures.remove(self)
             _uninstall()
             logging.getLogger().removeHandler(handler)
             if self._fd is not None:
@@ -87,6 +91,12 @@ class Capture:
         finally:
             _flush_streams()
             _current.reset(token)
+
+    def in_fork(self) -> None:
+        """Go on in a child that a step has forked: the file may be written to, what `echo` reaches is the parent's."""
+        self._lock = threading.Lock()
+        self._echo = None
+        self._is_fork = True
 
     def write(self, step: _Step, stream: str, text: str, level: str | None = None) -> None:
         """Keep one line of a step."""
@@ -108,6 +118,9 @@ class Capture:
                     self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
                 fault("output.write")
                 os.write(self._fd, data)
+        elif self._is_fork:  # of a worker process, which sends on what comes on this descriptor
+            with contextlib.suppress(OSError):
+                os.write(2 if said["stream"] == "stderr" else 1, (line["text"] + "\n").encode("utf-8", "replace"))
         if self._echo is not None:
             self._echo(line)
 
@@ -123,7 +136,12 @@ class _LogHandler(logging.Handler):
         step = _current.get()
         if step is None or step.capture is not self._capture:
             return
-        text = record.getMessage()
+        try:
+            text = record.getMessage()
+        except (
+            Exception
+        ) as error:  # as with Python's own handlers, a message that does not fit its arguments fails nothing
+            text = f"{record.msg!s} (its arguments {record.args!r} do not fit: {type(error).__name__}: {error})"
         if record.exc_info:
             text += "\n" + logging.Formatter().formatException(record.exc_info)
         step.capture.write(step, "log", text, record.levelname)
@@ -193,6 +211,15 @@ def _uninstall() -> None:
                 current = getattr(sys, name)
                 if isinstance(current, _Router):
                     setattr(sys, name, current.through)
+
+
+def _in_fork() -> None:
+    for capture in _captures:
+        capture.in_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_fork)
 
 
 def _flush_streams() -> None:

@@ -85,7 +85,11 @@ def secrets_in(values: Iterable[Any]) -> Iterator[str]:
         seen.add(id(value))
         if hasattr(value, "get_secret_value"):
             secret = value.get_secret_value()
-            yield secret.decode("utf-8", "replace") if isinstance(secret, bytes) else str(secret)
+            if isinstance(secret, bytes):
+                yield repr(secret)[2:-1]  # as bytes are met where they are printed
+                yield secret.decode("utf-8", "replace")
+            else:
+                yield str(secret)
         elif isinstance(value, Mapping):
             pending += value.values()
         elif isinstance(value, (list, tuple, set, frozenset)):
@@ -108,7 +112,13 @@ def default_secrets(model: Any) -> Iterator[str]:
 
 def _shapes(secret: str) -> Iterator[str]:
     """A secret as it may be met: as it is, quoted for Python, JSON and addresses, and its single lines."""
-    yield from (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    yield from (
+        secret,
+        repr(secret)[1:-1],
+        ascii(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    )
     yield from (quote(secret), quote(secret, safe=""))
     lines = secret.splitlines()
     if len(lines) > 1:

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 
 import assetflow as af
-from assetflow.executor.masking import Masker
+from assetflow.executor.masking import Masker, secrets_in
 from assetflow.project.request import Ask
 from tests.cli.calling import environment
 
@@ -137,3 +137,22 @@ def test_subscribers_and_echoes_hear_no_secret(tmp_path: Path) -> None:
 )
 def test_masking(secrets: list[str], text: str, masked: str) -> None:
     assert Masker(secrets).text(text) == masked
+
+
+@pytest.mark.parametrize("secret", [b"tok-\xff\xfe-9", "quo'ted sécret"])
+def test_bytes_that_are_no_text_and_escaped_letters_are_masked(secret: str | bytes) -> None:
+    class Access(af.Config):
+        bytes_: SecretBytes = SecretBytes(b"")
+        text: SecretStr = SecretStr("")
+
+    given = Access(bytes_=SecretBytes(secret)) if isinstance(secret, bytes) else Access(text=SecretStr(secret))
+    masker = Masker(secrets_in([given]))
+    for shown in (repr(secret), ascii(secret), repr({"key": [secret]})):
+        assert masker.text(shown) in (
+            "b'********'",
+            "'********'",
+            '"********"',
+            "{'key': [b'********']}",
+            "{'key': ['********']}",
+            "{'key': [\"********\"]}",
+        ), shown

@@ -60,7 +60,10 @@ class _Nursery:
 
     def _obey(self) -> bool:
         """Carry out one request; False when there will be no more."""
-        data, descriptors, _, _ = socket.recv_fds(self.control, 256, 2)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self.control, 256, 2)
+        except ConnectionResetError:  # the owner died before it read what we had sent
+            return False
         if not data:
             return False
         word, ident = data.split()

@@ -13,6 +13,9 @@ from assetflow.values import dataclass
 LOOK = 0.05
 """Seconds between two looks at the memory of a process."""
 
+_LONGEST = 3600.0
+"""Seconds of one wait: systems refuse to wait for centuries, which a limit may be."""
+
 
 @dataclass(slots=True)
 class _Watch:
@@ -75,7 +78,7 @@ class Watchdog:
                 pauses = [max(0.0, w.deadline - now) for w in self._watches.values() if w.deadline is not None]
                 if any(watch.most is not None for watch in self._watches.values()):
                     pauses.append(LOOK)
-                self._changed.wait(min(pauses, default=None))
+                self._changed.wait(min([*pauses, _LONGEST]))
 
 
 def _is_over(watch: _Watch, now: float) -> bool:
