@@ -19,7 +19,6 @@ attributes a program can read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from assetflow.values import dataclass
@@ -309,6 +308,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
     if name.lower() in lowered:
         return lowered[name.lower()]
+    from difflib import get_close_matches  # here: it costs milliseconds, and most commands go right
+
     found = get_close_matches(name, candidates, n=1, cutoff=0.6)
     if found:
         return found[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from assetflow.catalog.reader import Reader
 
@@ -19,6 +19,13 @@ select a.key, w.code_version, c.component, c.hash
 from wanted w
 join inside.assets a on a.asset = w.asset
 left join inside.code_components c on c.asset = w.asset and c.code_version = w.code_version"""
+
+_ANNOUNCED = """
+select a.key, w.code_version, c.component, c.hash
+from (select unnest($assets) as key, unnest($versions) as code_version) w
+join inside.assets a on a.key = w.key
+join inside.code d on d.asset = a.asset and d.code_version = w.code_version
+left join inside.code_components c on c.asset = a.asset and c.code_version = w.code_version"""
 
 _VERSIONS = 2
 """Of each asset around, the newest so many code versions are read: what is published is hardly ever older."""
@@ -46,6 +53,13 @@ class RecordedCode:
             self._recorded = set(self._reader.rows("select distinct asset, code_version from code_versions"))
         return (asset, code_version) in self._recorded
 
+    def need(self, versions: Iterable[tuple[str, str]]) -> None:
+        """Read code versions that will be asked for together; one that was never recorded is asked for by itself."""
+        wanted = sorted(set(versions) - self._components.keys())
+        if len(wanted) > 1:
+            assets, codes = zip(*wanted, strict=True)
+            self._keep(self._reader.rows(_ANNOUNCED, {"assets": list(assets), "versions": list(codes)}))
+
     def components(self, asset: str, code_version: str) -> Mapping[str, str] | None:
         """The components of a code version by name; None when it was never recorded."""
         key = asset, code_version
@@ -60,10 +74,13 @@ class RecordedCode:
             _COMPONENTS,
             {"asset": asset, "code_version": code_version, "around": around, "versions": _VERSIONS},
         )
+        self._keep(rows)
+
+    def _keep(self, rows: Iterable[tuple[str, str, str | None, str | None]]) -> None:
         found: dict[tuple[str, str], dict[str, str]] = {}
         for key, version, component, digest in rows:
             components = found.setdefault((key, version), {})
-            if component is not None:
+            if component is not None and digest is not None:
                 components[component] = digest
         self._components.update(found)
         self._looked.update(key for key, _ in found)

@@ -211,6 +211,7 @@ def read_snapshot(
         position=position_of(reader, chain) if assets is None and current.count() >= REMEMBERED_FROM else "",
         moved=lambda position: moved_since(reader, chain, position),
         need=current.need,
+        need_code=code.need,
         objects=current.objects,
         has_code=code.has,
         made_with=lambda present: lazy.made_with(chain, present),

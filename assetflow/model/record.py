@@ -100,7 +100,7 @@ class Snapshot:
     partitions whose published materialization may be another than at an earlier position, None where that cannot be
     told. `need` announces what of `current` will be looked at (None: all of an asset), so that it is read together,
     and `objects` gives the stored objects of whole assets, without their records. `has_code` tells whether a code
-    version was ever recorded.
+    version was ever recorded; `need_code` announces (asset, code version) whose components will be looked at.
     """
 
     environment: str
@@ -120,6 +120,7 @@ class Snapshot:
     has_code: Callable[[str, str], bool] = lambda _asset, _version: False
     made_with: Callable[[Mapping[str, str]], Iterable[tuple[str, str, str]]] = lambda _present: ()
     need: Callable[[Mapping[str, Iterable[str] | None]], None] = lambda _places: None
+    need_code: Callable[[Iterable[tuple[str, str]]], None] = lambda _versions: None
 
     @staticmethod
     def empty(environment: str = "prod") -> Snapshot:

@@ -6,7 +6,7 @@ Nothing here depends on what the plan does with other assets, so what was found 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 
 from assetflow.model import regions
@@ -76,6 +76,17 @@ class Comparer:
                     _add_need(needs, edge.upstream, None)
         if needs:
             self.basis.snapshot.need(needs)
+        if edited := list(self._edited(scope)):
+            self.basis.snapshot.need_code(edited)
+
+    def _edited(self, scope: Scope) -> Iterator[tuple[str, str]]:
+        """Unpartitioned assets whose code is not what their value was made by, with the version of that."""
+        snapshot, versions = self.basis.snapshot, self.basis.versions
+        for asset, subset in scope.items():
+            if subset is None and asset in versions:
+                record = snapshot.current.get(asset, {}).get(None)
+                if record is not None and versions[asset].code.version not in (None, record.code_version):
+                    yield asset, record.code_version
 
     def compare(self, spec: AssetSpec, subset: PartitionSubset | None) -> Compared:
         """The comparison of these partitions (None: the unpartitioned asset)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 from assetflow.model.record import Current
@@ -33,6 +32,8 @@ class CodeChange:
     @property
     def diff(self) -> str:
         """The change as a unified diff; empty where no text is kept."""
+        import difflib  # here: it costs milliseconds, and plans are made without
+
         before, after = (self.before or "").splitlines(), (self.after or "").splitlines()
         lines = difflib.unified_diff(
             before, after, f"{self.component} (recorded)", f"{self.component} (now)", lineterm=""

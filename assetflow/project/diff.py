@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -129,6 +128,8 @@ def _lines(project: Project, old: HistoryRow, new: HistoryRow) -> tuple[str, ...
     texts = [_text(project, row) for row in (old, new)]
     if texts[0] is None or texts[1] is None:
         return None
+    import difflib  # here: it costs milliseconds, and most commands compare no texts
+
     return tuple(
         difflib.unified_diff(
             texts[0].splitlines(), texts[1].splitlines(), old.materialization, new.materialization, lineterm=""

@@ -1,4 +1,4 @@
-"""The working folder of steps: the project's, whoever runs them from wherever."""
+"""Folders of runs: the one that steps work in, the project's whoever runs them, and where their output goes."""
 
 from __future__ import annotations
 
@@ -33,3 +33,8 @@ def working_folder(root: Path) -> Iterator[None]:
             if not _inside:
                 with contextlib.suppress(OSError):  # the folder may be gone by now
                     os.chdir(_before.pop())
+
+
+def output_path(catalog_root: Path, run_id: str) -> Path:
+    """Where the captured output of a run's steps is kept: one JSON line per line of output."""
+    return catalog_root / "log" / "output" / f"{run_id}.jsonl"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import threading
 from collections.abc import Callable, Sequence
@@ -78,6 +77,8 @@ def start(project: Project, selection: str | Sequence[str] | None = None, **opti
 
 async def amaterialize(project: Project, selection: str | Sequence[str] | None = None, **options: Any) -> RunResult:
     """`materialize` for use inside an event loop; canceling the task cancels the run and waits for its end."""
+    import asyncio  # here: whoever only asks what would run has no loop, and it costs milliseconds
+
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     handle = RunHandle(

@@ -15,8 +15,8 @@ from assetflow.errors import DefinitionError, UsageError
 from assetflow.executor.result import COUNTED, StepResult
 from assetflow.model.clock import to_text
 from assetflow.model.record import StepStatus
+from assetflow.project.folder import output_path
 from assetflow.project.request import Ask
-from assetflow.project.running import output_path
 from assetflow.values import dataclass
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assetflow.catalog.catalog import Catalog
 from assetflow.catalog.rows import FoldReport, HistoryRow, QueryResult, RunRow, StepRow
@@ -18,10 +19,8 @@ from assetflow.define.load import declarations_in
 from assetflow.define.modules import ModuleSpace
 from assetflow.define.settings import Settings, find_root, load_settings, parse_setting
 from assetflow.errors import CatalogUnwritableError, UsageError, ValueNotFoundError
-from assetflow.executor.backends.pool import ProcessPool
 from assetflow.executor.cancel import Cancel
 from assetflow.executor.result import RunResult
-from assetflow.executor.run import RunOptions, Subscriber
 from assetflow.graph.graph import AssetGraph
 from assetflow.model.clock import Clock, SystemClock, to_text
 from assetflow.model.keys import show
@@ -42,13 +41,16 @@ from assetflow.project.query_check import checked_request
 from assetflow.project.recorded import check_recorded, lineage
 from assetflow.project.recovery import recover
 from assetflow.project.request import Ask, selections_of, targets_of
-from assetflow.project.running import carry_out, mark_fresh
 from assetflow.project.sql_columns import fold_definitions
 from assetflow.project.tick import Watching
 from assetflow.project.values import load_published
 from assetflow.project.verified import determinism
 from assetflow.project.versions import rollback
 from assetflow.store import LocalStore
+
+if TYPE_CHECKING:
+    from assetflow.executor.backends.pool import ProcessPool
+    from assetflow.executor.run import Subscriber
 
 
 class Project:
@@ -93,7 +95,6 @@ class Project:
         self._loaded: LoadedProject | None = None
         self.space: ModuleSpace | None = None
         self.store = LocalStore(settings.catalog_root / "store")
-        self.processes = ProcessPool(lambda everywhere: self.loaded.blueprint(everywhere))
         self.handles: list[RunHandle] = []
         self.catalog = Catalog(settings.catalog_root, store_root=settings.catalog_root / "store")
 
@@ -110,6 +111,14 @@ class Project:
         used = os.environ if environ is None else environ
         settings = load_settings(find_root(Path(path)), used, overrides=overrides)
         return cls(settings=settings, clock=clock, environ=used)
+
+    @cached_property
+    def processes(self) -> ProcessPool:
+        """The worker processes of its runs."""
+        # not at the top: whoever only looks loads nothing of what runs
+        from assetflow.executor.backends.pool import ProcessPool
+
+        return ProcessPool(lambda everywhere: self.loaded.blueprint(everywhere))
 
     # --- definitions -----------------------------------------------------------------------------------------
 
@@ -239,6 +248,10 @@ class Project:
         parent_run: str | None = None,
     ) -> RunResult:
         """Carry out a plan that was made a moment ago; one without steps makes no run."""
+        # not at the top: whoever only looks loads nothing of what runs
+        from assetflow.executor.run import RunOptions
+        from assetflow.project.running import carry_out, mark_fresh
+
         if workers is not None and (type(workers) is not int or workers < 1):
             raise UsageError(f"{workers!r} workers cannot run anything", hint="use a whole number, 1 or more")
         if planned.plan.is_empty:
@@ -371,7 +384,8 @@ class Project:
         for handle in self.handles:
             handle.wait()
         self.handles.clear()
-        self.processes.close()
+        if "processes" in vars(self):
+            self.processes.close()
         self.catalog.close()
 
     def __enter__(self) -> Project:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from assetflow.define.definitions import Computation
 from assetflow.define.sql.query import Query
 from assetflow.errors import AssetflowError, DefinitionError, Problem, QueryFailedError
-from assetflow.executor.query import check_columns, query_failed
 from assetflow.model.plan import Verdict
 from assetflow.project.planning import Planned, plan_request
 from assetflow.project.request import Ask
@@ -77,6 +76,9 @@ class _Check:
         self._asked: set[str] = set()
 
     def query(self, asset: str, computation: Computation, *, told: bool) -> None:
+        # here: whoever has no queries loads nothing of what runs them
+        from assetflow.executor.query import check_columns, query_failed
+
         query = computation.query
         assert query is not None
         if asset in query.upstreams:

@@ -27,7 +27,7 @@ from assetflow.model.event import Event, Observed, RunStarted
 from assetflow.model.keys import materialization_id
 from assetflow.model.plan import Plan, Verdict
 from assetflow.model.record import Observation, Partition, RunStatus
-from assetflow.project.folder import working_folder
+from assetflow.project.folder import output_path, working_folder
 from assetflow.project.openlineage import reporter_of
 from assetflow.project.planning import Planned, plan_again
 from assetflow.project.process import new_run_id, this_process
@@ -43,11 +43,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetflow.project.project import Project
-
-
-def output_path(catalog_root: Path, run_id: str) -> Path:
-    """Where the captured output of a run's steps is kept: one JSON line per line of output."""
-    return catalog_root / "log" / "output" / f"{run_id}.jsonl"
 
 
 def carry_out(

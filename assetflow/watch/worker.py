@@ -6,6 +6,7 @@ It serves one order and is never used again, so nothing of an older project can 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import sys
@@ -21,6 +22,7 @@ from assetflow.catalog.catalog import Catalog
 from assetflow.define.settings import load_settings
 from assetflow.errors import AssetflowError, DefinitionError, InternalError, ProjectNotFoundError
 from assetflow.executor.cancel import Cancel
+from assetflow.garbage import uncollected
 from assetflow.model.event import Event, StepFinished
 from assetflow.model.version import fingerprint
 from assetflow.planner.dependencies import dependencies_text
@@ -156,7 +158,9 @@ class Worker:
         if self._catalog is not None and self._catalog.root == project.catalog.root:
             project.catalog = self._catalog
         with contextlib.closing(project):
-            planned = self._plan(project, order)
+            with uncollected():  # what is loaded and planned stays for as long as this process
+                planned = self._plan(project, order)
+                gc.freeze()
             if order.hold:
                 self._go.wait()
                 if self._stopped:

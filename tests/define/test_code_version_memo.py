@@ -126,6 +126,10 @@ FLIPPED = {
     "a = make()\nb = make() if FLAG else a\ndef helper(): return a() + b()\n",
     "a generated function": "exec(f'def helper(): return {FLAG}')\n",
     "generated under this file": "exec(compile(f'def helper(): return {FLAG}', __file__, 'exec'))\n",
+    "generated at the same line with other parameters": "def helper(): return 1\n"
+    "if FLAG: exec(compile('\\n\\ndef helper(*m): return 2', __file__, 'exec'))\n",
+    "generated at the same line of another file": "def helper(): return 1\n"
+    "if FLAG: exec(compile('\\n\\ndef helper(): return 2', 'elsewhere.py', 'exec'))\n",
     "an attribute of a class": "class K:\n    n = 1\nK.n = FLAG\ndef helper(): return K.n\n",
     "a method": "class K:\n    def m(self): return 1\nif FLAG: K.m = lambda self: 2\ndef helper(): return K().m()\n",
     "a module": "import math, cmath\nm = math if FLAG else cmath\ndef helper(): return m.sqrt(4)\n",
