@@ -11,7 +11,7 @@ _NO_COLUMN = {"rows": "its rows", "unknown": "any column"}
 
 
 def column_text(screen: Screen, lineage: ColumnLineage) -> str:
-    """A block for each direction; a line per edge, grouped by the column it belongs to."""
+    """A block for each direction, nearest first; a line per edge, below the column it belongs to."""
     head = lineage.asset if lineage.column is None else f"{lineage.asset}.{lineage.column}"
     parts = [screen.style(head, "bold")]
     if lineage.descriptions:
@@ -35,10 +35,10 @@ def _lines(hops: Iterable[ColumnHop], *, up: bool) -> list[str]:
             other = (other[0], EVERY)
         grouped.setdefault((hop.depth, *own), {}).setdefault(other, []).append(hop.kind)
     lines = []
-    for (depth, asset, column), others in grouped.items():
-        lines.append(f"{'  ' * depth}{asset}" + (": any column" if column == EVERY else f".{column}"))
+    for (_, asset, column), others in grouped.items():
+        lines.append(f"  {asset}" + (": any column" if column == EVERY else f".{column}"))
         for (there, name), kinds in others.items():
             shown = _NO_COLUMN.get(kinds[0], EVERY) if name == EVERY else name
             place = f"{there}: {shown}" if name == EVERY else f"{there}.{shown}"
-            lines.append(f"{'  ' * depth}  {place}  ({', '.join(kinds)})")
+            lines.append(f"    {place}  ({', '.join(kinds)})")
     return lines

@@ -21,6 +21,8 @@ class _Node:
     versions: set[str] = field(default_factory=set)
     materializations: set[str | None] = field(default_factory=set)
     next: set[str] = field(default_factory=set)
+    own: list[tuple[str | None, str]] = field(default_factory=list)
+    """Its own partitions, with their versions, that it read, or that read it."""
 
 
 def lineage_text(screen: Screen, lineage: Lineage) -> str:
@@ -53,27 +55,39 @@ def _nodes(edges: Iterable[LineageEdge], *, up: bool) -> dict[str, _Node]:
         lower.materializations.add(edge.materialization)
         if edge.asset != edge.input_asset:
             (lower if up else upper).next.add((upper if up else lower).asset)
+        else:
+            lower.own.append(
+                (edge.input_partition, edge.input_data_version) if up else (edge.partition, edge.data_version)
+            )
     return nodes
 
 
 def _tree(screen: Screen, nodes: Mapping[str, _Node], root: str) -> list[str]:
     lines: list[str] = []
     seen = {root}
-    start = sorted(nodes[root].next) if root in nodes else []
-    stack = [(key, at == len(start) - 1, "") for at, key in reversed(list(enumerate(start)))]
+    stack = list(reversed(_below(nodes[root], nodes, ""))) if root in nodes else []
     while stack:
-        key, last, below = stack.pop()
-        node = nodes[key]
+        node, last, below = stack.pop()
+        key = node.asset
         lead = below + ("└─ " if last else "├─ ")
         again = key in seen and bool(node.next)
-        lines.append(f"{screen.style(lead, 'dim')}{_name(node)}  {screen.style(_what(node, again=again), 'dim')}")
+        what = _what(node, again=again) + ("  ↻ itself" if node.own else "")
+        lines.append(f"{screen.style(lead, 'dim')}{_name(node)}  {screen.style(what, 'dim')}")
         if key in seen:
             continue
         seen.add(key)
-        after = sorted(node.next)
-        inner = below + ("   " if last else "│  ")
-        stack.extend((child, at == len(after) - 1, inner) for at, child in reversed(list(enumerate(after))))
+        after = [(nodes[each], below + ("   " if last else "│  ")) for each in sorted(node.next)]
+        stack.extend((child, child is after[-1][0], inner) for child, inner in reversed(after))
     return lines
+
+
+def _below(root: _Node, nodes: Mapping[str, _Node], lead: str) -> list[tuple[_Node, bool, str]]:
+    """What stands directly below the asset that was asked for: first, of it, its own other partitions."""
+    found = [nodes[key] for key in sorted(root.next)]
+    if root.own:
+        partitions, versions = {each for each, _ in root.own}, {version for _, version in root.own}
+        found.insert(0, _Node(root.asset, partitions=partitions, versions=versions, own=root.own))
+    return [(node, node is found[-1], lead) for node in found]
 
 
 def _name(node: _Node) -> str:

@@ -117,8 +117,3 @@ def _closure(
         front = sorted(following - reached)
         reached |= following
     return [ColumnHop(*edge, depth=level) for edge, level in sorted(found.items(), key=lambda item: (item[1], item[0]))]
-
-
-def _concerns(edge: Edge, name: str, column: str) -> bool:
-    """Whether an edge is about a column: it names it, or may; where rows count, no single column does."""
-    return column in (EVERY, name) or (name == EVERY and edge[4] != "rows")

@@ -119,6 +119,15 @@ def test_order_is_kept_and_types_are_those_of_any_table(tmp_path: Path) -> None:
     assert made.schema["l"] == pl.List(pl.Decimal(38, 0))
 
 
+def test_what_json_holds_is_found_by_the_next_query() -> None:
+    made = af.materialize(
+        [af.sql_asset("kept", """select '{"a": [7]}'::json as j"""),
+         af.sql_asset("found", "select j->>'a' as text, (j->'a'->0)::int as first from kept")]
+    )  # fmt: skip
+    assert made["kept"].schema["j"] == pl.String
+    assert made["found"].rows() == [("[7]", 7)]
+
+
 def test_a_query_and_the_same_table_from_polars_have_one_data_version(tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": [1, 2, 3], "b": ["x", None, "z"]})
 

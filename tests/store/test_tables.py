@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -164,7 +165,8 @@ def test_types_that_only_duckdb_has_become_readable_ones(store: LocalStore) -> N
     relation = duckdb.sql(
         """select 2::hugeint h, 'a'::enum('a', 'b') e, '3f333df6-90a4-4fda-8dd3-9485d27cee36'::uuid u, '101'::bit b,
         [1::hugeint] hs, {'a b': 1::uhugeint, 'n': 1} st, map {'k': 1::hugeint} m, [1, 2]::int[2] ar, time '10:00' t,
-        1.5::decimal(4, 1) d, 'x'::blob bl, timestamptz '2013-01-01 00:00:00+00' ts, [uuid()]::uuid[1] ua"""
+        1.5::decimal(4, 1) d, 'x'::blob bl, timestamptz '2013-01-01 00:00:00+00' ts, [uuid()]::uuid[1] ua,
+        '{"k": [1]}'::json j, [{'j': '1'::json}] js, row(1::hugeint, '[]'::json) ro"""
     )
     loaded = store.load(put(store, relation), pl.DataFrame)
     row = loaded.row(0, named=True)
@@ -176,14 +178,21 @@ def test_types_that_only_duckdb_has_become_readable_ones(store: LocalStore) -> N
     assert row["ar"] == [1, 2]
     assert (row["t"], row["d"], row["bl"]) == (dt.time(10), Decimal("1.5"), b"x")
     assert row["ts"] == dt.datetime(2013, 1, 1, tzinfo=dt.UTC)
+    assert (row["j"], row["js"]) == ('{"k": [1]}', [{"j": "1"}])
+    assert tuple(row["ro"].values()) == (Decimal(1), "[]")
 
 
-@pytest.mark.parametrize("expression", ["interval 1 day", "[interval 1 day]", "union_value(k := 1)"])
+@pytest.mark.parametrize("expression", ["interval 1 day", "[interval 1 day]", "union_value(k := 1)", "1::variant"])
 def test_types_without_a_place_are_refused_by_column(store: LocalStore, expression: str) -> None:
     with pytest.raises(FormatError, match="`bad`") as caught:
         put(store, duckdb.sql(f"select 1 as ok, {expression} as bad"))
     assert "cast" in (caught.value.hint or "")
     assert not [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def test_all_columns_without_a_place_are_named_at_once(store: LocalStore) -> None:
+    with pytest.raises(FormatError, match=re.escape("`i` (INTERVAL), `z` (TIME WITH TIME ZONE)")):
+        put(store, duckdb.sql("select interval 1 day as i, 1 as x, timetz '12:00:00+02' as z"))
 
 
 def test_columns_of_one_name_are_refused(store: LocalStore) -> None:

@@ -3,7 +3,7 @@
 A relation is streamed by DuckDB into a temporary Parquet file, and from there into the store's layout: that
 costs a third more time than DuckDB's own file, and gives the same data version as any other engine for the
 same table. Types that only DuckDB has become what the rest can read: HUGEINT and UHUGEINT DECIMAL(38, 0),
-UUID, ENUM and BIT text.
+UUID, ENUM, BIT and JSON text.
 
 duckdb and polars are imported inside the functions: both are heavy.
 """
@@ -31,7 +31,7 @@ _REPLACED = {
     "enum": "VARCHAR",
     "bit": "VARCHAR",
 }
-_NO_PLACE = frozenset({"interval", "time with time zone", "union", "time_ns"})
+_NO_PLACE = frozenset({"interval", "time with time zone", "union", "time_ns", "variant"})
 
 
 @contextlib.contextmanager
@@ -82,7 +82,19 @@ def literal(path: Path) -> str:
 def storable(names: list[str], types: list[Any], request: WriteRequest) -> list[str]:
     """The columns of a result as SQL expressions of types that the store keeps; FormatError for those it cannot."""
     _refuse_duplicates(names, request)
-    return [_projection(name, kind, request) for name, kind in zip(names, types, strict=True)]
+    found: list[str] = []
+    refused: dict[str, str] = {}
+    for name, kind in zip(names, types, strict=True):
+        column = '"' + name.replace('"', '""') + '"'
+        try:
+            replaced = _storable(kind)
+        except NotImplementedError as error:
+            refused[name] = str(error)
+        else:
+            found.append(column if replaced is None else f"cast({column} as {replaced}) as {column}")
+    if refused:
+        raise _no_place(refused, request)
+    return found
 
 
 def _refuse_duplicates(names: list[str], request: WriteRequest) -> None:
@@ -97,17 +109,20 @@ def _refuse_duplicates(names: list[str], request: WriteRequest) -> None:
             )
 
 
-def _projection(name: str, kind: Any, request: WriteRequest) -> str:
+def _no_place(refused: dict[str, str], request: WriteRequest) -> FormatError:
+    """The error that names every column (with its type) that cannot be stored."""
+    name, kind = next(iter(refused.items()))
     column = '"' + name.replace('"', '""') + '"'
-    try:
-        replaced = _storable(kind)
-    except NotImplementedError as error:
-        raise FormatError(
-            f"{request.who} returned a relation whose column `{name}` has the type {error}, which cannot be stored",
-            hint=f"cast it in the query, for example `{column}::varchar as {column}`",
-            column=name,
-        ) from None
-    return column if replaced is None else f"cast({column} as {replaced}) as {column}"
+    if len(refused) == 1:
+        which = f"whose column `{name}` has the type {kind}, which cannot be stored"
+    else:
+        listed = ", ".join(f"`{each}` ({its})" for each, its in refused.items())
+        which = f"with columns of types that cannot be stored: {listed}"
+    return FormatError(
+        f"{request.who} returned a relation {which}",
+        hint=f"cast {'it' if len(refused) == 1 else 'each'} in the query, for example `{column}::varchar as {column}`",
+        column=name,
+    )
 
 
 def _storable(kind: Any) -> str | None:
@@ -117,17 +132,20 @@ def _storable(kind: Any) -> str | None:
         raise NotImplementedError(str(kind).upper())
     if name in _REPLACED:
         return _REPLACED[name]
-    if name not in ("list", "array", "struct", "map"):
+    if str(kind) == "JSON":
+        # text to DuckDB, but bytes to whoever reads its files
+        return "VARCHAR"
+    if name not in ("list", "array", "struct", "map", "tuple"):
         return None
     children = [(label, child) for label, child in kind.children if hasattr(child, "id")]
-    inner = {label: _storable(child) for label, child in children}
-    if not any(inner.values()):
+    inner = [_storable(child) for _, child in children]
+    if not any(inner):
         return None
-    texts = {label: inner[label] or str(child) for label, child in children}
+    texts = [text or str(child) for text, (_, child) in zip(inner, children, strict=True)]
     if name == "struct":
-        fields = ", ".join(f'"{label}" {text}' for label, text in texts.items())
-        return f"STRUCT({fields})"
-    if name == "map":
-        return f"MAP({', '.join(texts.values())})"
+        labels = ['"' + label.replace('"', '""') + '"' for label, _ in children]
+        return f"STRUCT({', '.join(f'{label} {text}' for label, text in zip(labels, texts, strict=True))})"
+    if name in ("map", "tuple"):
+        return f"{name.upper()}({', '.join(texts)})"
     size = next((str(value) for label, value in kind.children if not hasattr(value, "id")), "")
-    return f"{next(iter(texts.values()))}[{size}]"
+    return f"{texts[0]}[{size}]"
