@@ -289,20 +289,41 @@ def _openlineage(value: Any) -> Mapping[str, str]:
         if name not in _OPENLINEAGE:
             hint = did_you_mean(name, _OPENLINEAGE)
             raise ValueError(f"has no field `{name}`, {hint or 'fields are ' + ', '.join(_OPENLINEAGE)}")
-    if found and "transport" not in found:
-        guess = "http" if "url" in found else "file" if "path" in found else None
-        found |= {} if guess is None else {"transport": guess}
-    kind = found.get("transport")
+    if "transport" not in found and "url" in found and "path" in found:
+        raise ValueError('has url and path: say which one counts, transport = "http" or transport = "file"')
+    kind = openlineage_transport(found)
     if kind is not None and kind not in _TRANSPORTS:
         raise ValueError(f"transport must be one of {', '.join(_TRANSPORTS)}")
     needed = _TRANSPORTS.get(kind or "")
     if needed is not None and needed not in found:
         raise ValueError(f"transport `{kind}` needs {needed} = …")
-    if "url" in found and not found["url"].startswith(("http://", "https://")):
-        raise ValueError(f"url {found['url']!r} must begin with http:// or https://")
+    if "url" in found:
+        _check_receiver(found["url"])
     if "timeout" in found and not _is_positive(found["timeout"]):
         raise ValueError("timeout must be a number of seconds above 0")
     return found
+
+
+def openlineage_transport(table: Mapping[str, str]) -> str | None:
+    """How events travel by these settings: as they say, or by the place that they name; None where they do not."""
+    return table.get("transport", "http" if "url" in table else "file" if "path" in table else None)
+
+
+def _check_receiver(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"url {url!r} must begin with http:// or https://")
+    # only where a receiver is set
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ValueError("url must not hold a password, which is never sent: give the key of the receiver as api_key")
+    try:
+        is_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_host = False
+    if not is_host or any(each.isspace() or not each.isprintable() for each in url) or not url.isascii():
+        raise ValueError(f"url {url!r} names no host and path, as http://localhost:5000 does")
 
 
 def _is_positive(text: str) -> bool:

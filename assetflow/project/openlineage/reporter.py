@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from assetflow import __version__
 from assetflow.catalog.rows import AssetRow
+from assetflow.define.settings import openlineage_transport
 from assetflow.model.event import Event
 from assetflow.project.openlineage.transport import HttpTransport, LineTransport, Transport, append_to
 from assetflow.project.openlineage.wording import Wording
@@ -45,7 +46,7 @@ class Reporter:
 def reporter_of(project: Project, rows: Callable[[], Sequence[AssetRow]]) -> Reporter | None:
     """The reporter of a run, or None where `[tool.assetflow.openlineage]` names no place to tell."""
     settings = project.settings.openlineage
-    kind = settings.get("transport")
+    kind = openlineage_transport(settings)
     if kind is None:
         return None
     kept = project.settings.catalog_root / UNDELIVERED if kind == "http" else None

@@ -5,6 +5,7 @@ Nothing here raises for what happens outside: an event that cannot be delivered 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -68,7 +69,7 @@ class HttpTransport:
 
     def __init__(self, url: str, *, api_key: str | None, timeout: float, keep: Callable[[str], object]) -> None:
         parts = urlsplit(url)
-        self._secure, self._host = parts.scheme == "https", parts.netloc.rpartition("@")[2]
+        self._secure, self._host = parts.scheme == "https", parts.netloc
         path = parts.path if parts.path not in ("", "/") else ENDPOINT
         self._path = f"{path}?{parts.query}" if parts.query else path
         self._headers = {"Content-Type": "application/json"}
@@ -149,11 +150,9 @@ class HttpTransport:
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
         kind = HTTPSConnection if self._secure else HTTPConnection
-        connection = kind(self._host, timeout=self._timeout)
         try:
-            connection.request("POST", self._path, body=body, headers=self._headers)
-            return connection.getresponse().status
+            with contextlib.closing(kind(self._host, timeout=self._timeout)) as connection:
+                connection.request("POST", self._path, body=body, headers=self._headers)
+                return connection.getresponse().status
         except (OSError, HTTPException, ValueError):
             return None
-        finally:
-            connection.close()
