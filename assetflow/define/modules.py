@@ -22,6 +22,8 @@ from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
+from assetflow.whole_file import keep
+
 _counter = itertools.count(1)
 
 _OWN = __name__.partition(".")[0]
@@ -141,13 +143,7 @@ class ModuleSpace:
         except (OSError, ValueError, EOFError, TypeError):
             pass
         code = compile(source, str(path), "exec", dont_inherit=True)
-        try:
-            self._code_cache.mkdir(parents=True, exist_ok=True)
-            temporary = cached.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_bytes(marshal.dumps(code))
-            temporary.replace(cached)
-        except OSError:
-            pass  # a cache that cannot be written costs time only
+        keep(cached, marshal.dumps(code))
         return code
 
     # --- imports ---------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from assetflow.model.record import Observation, Partition
 from assetflow.model.version import fingerprint
 from assetflow.store import hash_file
 from assetflow.values import dataclass
+from assetflow.whole_file import keep
 
 _SETTLED_NS = 2_000_000_000
 """A file younger than this when it was hashed may have been written again within one tick of its clock."""
@@ -68,15 +69,7 @@ class FileHashes:
         """Write what is known, if anything is new."""
         if self.path is None or not self._dirty:
             return
-        record = {"format": _FORMAT, "files": self._known}
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps(record))
-            temporary.replace(self.path)
-            self._dirty = False
-        except OSError:
-            pass  # a cache that cannot be written costs time only
+        self._dirty = not keep(self.path, json.dumps({"format": _FORMAT, "files": self._known}))
 
 
 def file_stat(path: Path | str) -> Stat:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from xxhash import xxh3_128_hexdigest
@@ -16,6 +15,7 @@ from assetflow.model.plan import Plan
 from assetflow.planner.basis import Basis, Request
 from assetflow.planner.build import plan_from_memo
 from assetflow.planner.memo import Memo
+from assetflow.whole_file import keep
 
 
 def plan_remembering(settings: Settings, basis: Basis, request: Request) -> Plan:
@@ -26,7 +26,7 @@ def plan_remembering(settings: Settings, basis: Basis, request: Request) -> Plan
     plan, memo = plan_from_memo(basis, request, Memo.from_text(before, tag=tag))
     after = memo.to_text(tag=tag) if memo.known else ""
     if after and after != before and settings.catalog_root.is_dir():
-        _write(path, after)
+        keep(path, after)
     return plan
 
 
@@ -54,14 +54,3 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):  # a cache that cannot be written costs time only
-            temporary.unlink(missing_ok=True)

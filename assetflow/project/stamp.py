@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from xxhash import xxh3_128_hexdigest
@@ -20,6 +21,7 @@ from assetflow import __version__
 from assetflow.define.settings import PREFIX
 from assetflow.faults import fault
 from assetflow.values import dataclass
+from assetflow.whole_file import keep
 
 FORMAT = 4
 MARGIN_NS = 20_000_000
@@ -134,15 +136,10 @@ def write_stamp(
         "variables": {name: variable_hash(value) for name, value in variables.items()},
         "until": until,
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):
         fault("stamp.write")
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({"format": FORMAT, "stamp": stamp}))
-        temporary.replace(path)
-    except OSError:
-        return False
-    return True
+        return keep(path, json.dumps({"format": FORMAT, "stamp": stamp}))
+    return False
 
 
 def stats_of(places: Iterable[str]) -> dict[str, Stat]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from xxhash import xxh3_128_hexdigest
 
 from assetflow.catalog.rows import HistoryRow
 from assetflow.values import dataclass
+from assetflow.whole_file import keep
 
 if TYPE_CHECKING:
     from assetflow.catalog.compare import ColumnFigures
@@ -84,11 +83,4 @@ def _read(path: Path, version: str) -> Statistics | None:
 def _write(path: Path, version: str, found: Statistics) -> None:
     columns = {name: asdict(each) for name, each in (found.columns or {}).items()}
     document = {"format": _FORMAT, "data_version": version, "rows": found.rows, "columns": columns}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(document), encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
-            temporary.unlink(missing_ok=True)
+    keep(path, json.dumps(document))

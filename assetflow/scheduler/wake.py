@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from assetflow.project.observe import file_stat
 from assetflow.project.stamp_request import catalog_state, definition_files, source_places
 from assetflow.scheduler.act import Round
 from assetflow.values import dataclass
+from assetflow.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +80,7 @@ def stat_of(place: str) -> list[int]:
 def write_wake(path: Path, wake: Wake) -> None:
     """Keep it for the process that waits."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(wake.to_json()))
-    temporary.replace(path)
+    write_whole(path, json.dumps(wake.to_json()))
 
 
 def read_wake(path: Path) -> Wake | None:

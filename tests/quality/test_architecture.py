@@ -16,6 +16,7 @@ ROWS = {
     "values": 0,
     "errors": 1,
     "faults": 1,
+    "whole_file": 1,
     "garbage": 1,
     "model": 2,
     "graph": 3,

@@ -6,7 +6,6 @@ A cache that is damaged, of another version or of another Python is ignored: it 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -18,6 +17,7 @@ from xxhash import xxh3_128_hexdigest
 from assetflow.define.code.analysis import read_symbols
 from assetflow.define.code.digest import ALGORITHM
 from assetflow.define.code.symbols import FileSymbols
+from assetflow.whole_file import keep
 
 _MAGIC = "assetflow-parse-cache"
 _FORMAT = 2
@@ -116,17 +116,8 @@ class ParseCache:
         used = sorted({content for _, content in stats.values()})
         index = json.dumps({"files": stats, "contents": used}, separators=(",", ":")).encode()
         body = b"\n".join([index, *[self._encoded.get(content, b"") for content in used]])
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(_heading(body) + b"\n" + body)
-            os.replace(temporary, self.path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            return False
-        self._dirty = False
-        return True
+        self._dirty = not keep(self.path, _heading(body) + b"\n" + body)
+        return not self._dirty
 
 
 def _stamp(size: int, modified: int, changed: int, inode: int) -> Stamp:

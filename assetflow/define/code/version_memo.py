@@ -6,7 +6,6 @@ assets that are such functions. Nothing here is believed: `plain` compares it wi
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -20,6 +19,7 @@ from assetflow import __version__
 from assetflow.define.code.components import CodeFingerprint, Component, ComponentKind
 from assetflow.define.code.digest import ALGORITHM
 from assetflow.values import dataclass
+from assetflow.whole_file import keep
 
 _MAGIC = "assetflow-version-memo"
 _FORMAT = 1
@@ -113,14 +113,7 @@ class VersionMemo:
     def save(self, path: Path, tag: str) -> None:
         """Write the memo beside its old file and move it there; where that cannot be, it costs time only."""
         body = json.dumps(self._to_json(), separators=(",", ":")).encode()
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(_heading(body, tag) + b"\n" + body)
-            os.replace(temporary, path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+        keep(path, _heading(body, tag) + b"\n" + body)
 
     def _to_json(self) -> Any:
         places = {path: number for number, path in enumerate(self.modules)}

@@ -6,7 +6,6 @@ What is found is kept by the text itself, so that a text seen before costs no im
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, field
@@ -18,6 +17,7 @@ from xxhash import xxh3_128_hexdigest
 from assetflow.define.sql.text import character, with_pivot_values
 from assetflow.define.sql.tree import canonical, nodes, place, read_json, table_path, write_json
 from assetflow.values import dataclass
+from assetflow.whole_file import keep
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -153,14 +153,7 @@ class QueryCache:
         """Write what was used, when something is new."""
         if self.path is None or not self._dirty or not self.path.parent.parent.is_dir():
             return
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps({"format": [_FORMAT, _engine()], "queries": self._used}))
-            temporary.replace(self.path)
-            self._dirty = False
-        except OSError:
-            pass  # a cache that cannot be written costs time only
+        self._dirty = not keep(self.path, json.dumps({"format": [_FORMAT, _engine()], "queries": self._used}))
 
 
 def parse(sql: str, parser: Parser) -> Parsed:
