@@ -22,6 +22,9 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]I?)?B?\s*", re.IGNORECASE)
 LEAST_MEMORY = 16 * 2**20
 """Bytes below which not even an idle process stays."""
 
+MOST_MEMORY = 1 << 60
+"""Bytes above which the system does not understand a limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -92,9 +95,13 @@ def _misfits(options: Options, *, is_async: bool) -> Iterator[Found]:
 def _seconds(given: Any) -> float | None:
     if isinstance(given, timedelta):
         given = given.total_seconds()
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given) or given <= 0:
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
         return None
-    return float(given)
+    try:
+        seconds = float(given)
+    except OverflowError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
 
 
 def _bytes(given: Any) -> int | None:
@@ -102,7 +109,8 @@ def _bytes(given: Any) -> int | None:
         found = _SIZE.fullmatch(given)
         if found is None:
             return None
-        given = int(float(found[1]) * _UNITS[(found[2] or "").upper()])
-    if isinstance(given, bool) or not isinstance(given, int) or given < LEAST_MEMORY:
+        size = float(found[1]) * _UNITS[(found[2] or "").upper()]
+        given = int(size) if math.isfinite(size) else None
+    if isinstance(given, bool) or not isinstance(given, int) or not LEAST_MEMORY <= given <= MOST_MEMORY:
         return None
     return given

@@ -55,6 +55,11 @@ def _freshness(given: Any) -> FreshnessPolicy | None:
     raise UsageError(f"freshness= is {given!r}", hint="use FreshnessPolicy(max_age=timedelta(...)), or text like `6h`")
 
 
+def is_retry(retry: Any) -> bool:
+    """Whether `retry=` can be that."""
+    return isinstance(retry, RetryPolicy) or (type(retry) is int and retry >= 0)
+
+
 def retry_option(retry: Any) -> RetryPolicy | None:
     """The retry policy that `retry=` means; a number is how often."""
     if isinstance(retry, int) and not isinstance(retry, bool):

@@ -27,7 +27,7 @@ from assetflow.define.partition_options import (
     option_problems,
     own_history_problems,
 )
-from assetflow.define.policy_options import policy_fields, policy_problems, retry_option
+from assetflow.define.policy_options import is_retry, policy_fields, policy_problems, retry_option
 from assetflow.define.row_key import row_key, row_key_problems
 from assetflow.define.sql.assets import SqlAsset, SqlScene, with_partitions
 from assetflow.define.sql.reading import read_declaration, runs_in_duckdb
@@ -37,7 +37,6 @@ from assetflow.model.asset import AssetKind, AssetSpec, InputSpec, Location
 from assetflow.model.keys import key_problem
 from assetflow.model.mapping import PartitionMapping, as_mapping
 from assetflow.model.partitions import PartitionsDefinition
-from assetflow.model.policy import RetryPolicy
 
 
 def resolve(
@@ -289,7 +288,7 @@ class _Reader:
                 "partitions", f"partitions= is a {type(options.partitions).__name__}",
                 'use a partitions definition, for example DailyPartitions("2024-01-01")',
             )  # fmt: skip
-        if options.retry is not None and not isinstance(options.retry, (int, RetryPolicy)):
+        if options.retry is not None and not is_retry(options.retry):
             self.problem("retry", f"retry= is {options.retry!r}", "use a number of retries, or RetryPolicy(...)")
         if options.code_version is not None and not (isinstance(options.code_version, str) and options.code_version):
             self.problem("code_version", f"code_version= is {options.code_version!r}", "use text that is not empty")
@@ -339,7 +338,7 @@ class _Reader:
             retry=retry_option(options.retry),
             compute=None if computation is None else computation.compute,
             priority=options.priority,
-            pool=options.pool,
+            pool=options.pool if isinstance(options.pool, str) and options.pool else None,
             pure=options.pure,
             side_effect=options.side_effect,
             unordered=bool(own.get("unordered", options.unordered)),

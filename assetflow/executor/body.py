@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -116,7 +116,10 @@ class Worker:
         return self.queries.interrupted and self.definitions.computations[call.computation].query is not None
 
     def judged(self, call: Call, error: BaseException) -> tuple[Failure, bool]:
-        """A failure in words, and whether the retry policy wants another attempt; the policy itself may fail too."""
+        """A failure in words, and whether the retry policy wants another attempt.
+
+        Where the policy itself fails there is none, and the failure says so beside what had failed before.
+        """
         error = with_limit(call, error)
         policy = self.definitions.computations[call.computation].retry
         if policy is None or call.attempt > policy.max_retries:
@@ -124,7 +127,11 @@ class Worker:
         try:
             again = policy.retries(error)
         except Exception as second:  # the user's own predicate
-            return describe_failure(second), False
+            about = describe_failure(second)
+            found = describe_failure(error)
+            text = f"{found.message}\n(no other attempt: retry_on= failed with {about.type}: {about.message})"
+            trace = f"{found.traceback}\nretry_on= failed in turn:\n\n{about.traceback}"
+            return replace(found, message=text, traceback=trace), False
         return describe_failure(error), again
 
     # --- in --------------------------------------------------------------------------------------------------

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from queue import SimpleQueue
+from typing import Any
 
+from assetflow.errors import UsageError
 from assetflow.executor.failure import describe_failure
 from assetflow.model.event import Event
 
@@ -17,6 +19,21 @@ PATIENCE = 10.0
 
 HURRY = 1.0
 """The same where somebody has asked the run to end."""
+
+
+def subscribers_of(given: Any) -> tuple[Subscriber, ...]:
+    """Subscribers as they are given to a run; UsageError for what cannot be told anything."""
+    if callable(given):
+        raise UsageError(f"on_event is {given!r}, one function", hint="use a list of functions: on_event=[function]")
+    if given is None:
+        return ()
+    if not isinstance(given, Iterable):
+        raise UsageError(f"on_event is {given!r}", hint="use a list of functions: on_event=[function]")
+    listed = tuple(given)
+    for each in listed:
+        if not callable(each):
+            raise UsageError(f"on_event has {each!r}, which cannot be called", hint="use functions of one event")
+    return listed
 
 
 class Audience:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from enum import StrEnum
 
 from assetflow.errors import UsageError
@@ -21,48 +23,80 @@ class Backoff(StrEnum):
     EXPONENTIAL = "exponential"
 
 
+_MOST_DOUBLED = 1000
+"""More powers of two are no number of seconds; these are ages already."""
+
+
+def _seconds(given: float | timedelta) -> float:
+    return given.total_seconds() if isinstance(given, timedelta) else float(given)
+
+
+def _is_time(given: float | timedelta) -> bool:
+    try:
+        seconds = _seconds(given)
+    except OverflowError:
+        return False
+    return math.isfinite(seconds) and seconds >= 0
+
+
+def _is_rule(given: object) -> bool:
+    """Whether errors can be judged by it."""
+    if isinstance(given, (tuple, list)):
+        return all(isinstance(each, type) and issubclass(each, BaseException) for each in given)
+    return issubclass(given, BaseException) if isinstance(given, type) else callable(given)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """How often and when a failed step is tried again: `max_retries` = N means N + 1 attempts.
 
-    `delay` and `max_delay` are seconds; `jitter` is the share of the delay that is random (0 to 1); `retry_on` is an
-    exception class, a tuple of them, or a function `exception -> bool`.
+    `delay` and `max_delay` are seconds or timedeltas; `jitter` is the share of the delay that is random (0 to 1);
+    `retry_on` is an exception class, several of them, or a function `exception -> bool`.
     """
 
     max_retries: int = 1
-    delay: float = 0.0
+    delay: float | timedelta = 0.0
     backoff: Backoff | str = Backoff.CONSTANT
     jitter: float = 0.0
-    max_delay: float | None = None
-    retry_on: type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool] = Exception
+    max_delay: float | timedelta | None = None
+    retry_on: type[BaseException] | Sequence[type[BaseException]] | Callable[[BaseException], bool] = Exception
 
     def __post_init__(self) -> None:
-        if not isinstance(self.max_retries, int) or self.max_retries < 0:
+        if type(self.max_retries) is not int or self.max_retries < 0:
             raise UsageError(f"RetryPolicy: max_retries is {self.max_retries!r}", hint="use a whole number from 0")
-        if self.delay < 0 or (self.max_delay is not None and self.max_delay < 0):
-            raise UsageError("RetryPolicy: delay and max_delay cannot be negative")
-        if not 0 <= self.jitter <= 1:
+        for name in ("delay", "max_delay"):
+            given = getattr(self, name)
+            if given is None and name == "max_delay":
+                continue
+            if isinstance(given, bool) or not isinstance(given, (int, float, timedelta)) or not _is_time(given):
+                raise UsageError(f"RetryPolicy: {name} is {given!r}", hint="use seconds or a timedelta, 0 or more")
+        if isinstance(self.jitter, bool) or not isinstance(self.jitter, (int, float)) or not 0 <= self.jitter <= 1:
             raise UsageError(f"RetryPolicy: jitter is {self.jitter!r}", hint="use a share between 0 and 1")
         if self.backoff not in tuple(Backoff):
             raise UsageError(
                 f"RetryPolicy: backoff is {self.backoff!r}", hint=f"use one of {', '.join(sorted(Backoff))}"
             )
+        if not _is_rule(self.retry_on):
+            hint = "use an exception class, several of them in a tuple, or a function that gets the exception"
+            raise UsageError(f"RetryPolicy: retry_on is {self.retry_on!r}", hint=hint)
 
     def retries(self, error: BaseException) -> bool:
         """Whether an error of this kind is worth another attempt."""
-        if isinstance(self.retry_on, (type, tuple)):
-            return isinstance(error, self.retry_on)
-        return bool(self.retry_on(error))
+        rule = self.retry_on
+        if isinstance(rule, Sequence):
+            return isinstance(error, tuple(rule))
+        return isinstance(error, rule) if isinstance(rule, type) else bool(rule(error))
 
     def wait(self, retry: int, rng: random.Random) -> float:
         """Seconds to wait before the `retry`-th retry, counted from 1."""
+        delay = _seconds(self.delay)
         match Backoff(self.backoff):
             case Backoff.CONSTANT:
-                seconds = self.delay
+                seconds = delay
             case Backoff.LINEAR:
-                seconds = self.delay * retry
+                seconds = delay * retry
             case Backoff.EXPONENTIAL:
-                seconds = self.delay * 2.0 ** (retry - 1)
+                seconds = delay * 2.0 ** min(retry - 1, _MOST_DOUBLED)
         if self.max_delay is not None:
-            seconds = min(seconds, self.max_delay)
+            seconds = min(seconds, _seconds(self.max_delay))
         return seconds * (1 - self.jitter * rng.random())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -17,7 +18,7 @@ from assetflow.define.load import load_definitions
 from assetflow.define.modules import ModuleSpace
 from assetflow.define.resolve import resolve
 from assetflow.define.settings import Settings
-from assetflow.errors import DefinitionError, Problem, UnknownAssetError, did_you_mean
+from assetflow.errors import DefinitionError, Problem, UnknownAssetError, UsageError, did_you_mean
 from assetflow.executor.backends.blueprint import Blueprint, pickled_objects
 from assetflow.graph.graph import AssetGraph
 from assetflow.graph.validate import validate
@@ -27,6 +28,9 @@ from assetflow.model.version import AssetVersions, CodeVersion, fingerprint
 from assetflow.project.code_versions import code_fingerprints
 from assetflow.project.policies import job_problems, with_inherited
 from assetflow.values import dataclass
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+"""Keys that TOML takes without quotes."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ class LoadedProject:
         """The config of every computation: defaults, then settings, then `given` values by asset and field."""
         by_computation: dict[str, dict[str, Any]] = {}
         for values in (self.settings.config, given):
+            check_config(values)
             for asset, fields in values.items():
                 if asset not in self.graph or self.graph.specs[asset].is_source:
                     raise UnknownAssetError(
@@ -250,13 +255,25 @@ def _without_pool(settings: Settings, definitions: Definitions) -> Iterator[Prob
     for spec in definitions.specs:
         if spec.pool is not None and spec.pool not in settings.pools:
             known = did_you_mean(spec.pool, settings.pools)
+            name = spec.pool if _BARE.fullmatch(spec.pool) else json.dumps(spec.pool, ensure_ascii=False)
             yield Problem(
                 slug="pool",
                 message=f"`{spec.key}` is in the pool `{spec.pool}`, which has no size",
                 file=spec.location.file if spec.location else None,
                 line=spec.location.line if spec.location else None,
                 asset=spec.key,
-                hint=known or f"write `{spec.pool} = 2` under [tool.assetflow.pools] in pyproject.toml",
+                hint=known or f"write `{name} = 2` under [tool.assetflow.pools] in pyproject.toml",
+            )
+
+
+def check_config(values: Any) -> None:
+    """Raise UsageError for config that is not given by asset and field."""
+    if not isinstance(values, Mapping):
+        raise UsageError(f"config is {values!r}", hint='use a dict, for example config={"asset": {"field": 1}}')
+    for asset, fields in values.items():
+        if not isinstance(fields, Mapping):
+            raise UsageError(
+                f"config of `{asset}` is {fields!r}", hint=f'name its fields: config={{"{asset}": {{"field": …}}}}'
             )
 
 

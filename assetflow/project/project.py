@@ -250,16 +250,18 @@ class Project:
         """Carry out a plan that was made a moment ago; one without steps makes no run."""
         # not at the top: whoever only looks loads nothing of what runs
         from assetflow.executor.run import RunOptions
+        from assetflow.executor.subscribers import subscribers_of
         from assetflow.project.running import carry_out, mark_fresh
 
         if workers is not None and (type(workers) is not int or workers < 1):
             raise UsageError(f"{workers!r} workers cannot run anything", hint="use a whole number, 1 or more")
+        subscribers = subscribers_of(on_event)
         if planned.plan.is_empty:
             now = to_text(self.clock.now())
             return mark_fresh(self, planned, now)
         options = RunOptions(
             workers=workers or self.settings.worker_count, fail_fast=fail_fast, verify=verify,
-            seed=seed, subscribers=tuple(on_event),
+            seed=seed, subscribers=subscribers,
             executor=self.settings.executor if executor is None else parse_setting("executor", executor),
             cancel=Cancel() if cancel is None else cancel,
         )  # fmt: skip

@@ -104,7 +104,8 @@ def test_a_retry_rule_that_raises_ends_the_step(tmp_path: Path) -> None:
         raise ValueError("no")
 
     (step,) = project(tmp_path, bad).materialize().steps
-    assert (str(step.status), step.attempts, step.error) == ("failed", 1, "LookupError: rule")
+    told = "ValueError: no\n(no other attempt: retry_on= failed with LookupError: rule)"
+    assert (str(step.status), step.attempts, step.error) == ("failed", 1, told)
 
 
 def test_a_step_that_waits_for_its_next_attempt_holds_no_worker(tmp_path: Path) -> None:
