@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 from weakref import WeakSet
 
-import duckdb
-
 from assetflow.catalog import damage, history, reader, sidecar
 from assetflow.catalog.definitions import digest_of
+from assetflow.catalog.engine import duckdb
 from assetflow.catalog.fold import Request, fold
 from assetflow.catalog.lock import held
 from assetflow.catalog.log import SUFFIX, LogReader, LogWriter, is_ownerless

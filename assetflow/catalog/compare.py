@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import duckdb
-
+from assetflow.catalog.engine import duckdb
 from assetflow.catalog.reader import ZONED
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.tables import literal, quoted

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import duckdb
-
 from assetflow.catalog.disk import set_aside
+from assetflow.catalog.engine import duckdb
 from assetflow.catalog.reader import Reader
 from assetflow.catalog.rows import Notice
 from assetflow.catalog.sidecar import Paths

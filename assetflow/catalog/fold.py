@@ -10,15 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 
-import duckdb
-
+from assetflow import __version__
 from assetflow.catalog import damage, inserts, schema, segments, sidecar, stage, tables, views
 from assetflow.catalog.definitions import replace_definitions
 from assetflow.catalog.disk import copy_file, replace, set_aside, sync_file, sync_folder, unwritable, writing
+from assetflow.catalog.engine import duckdb
 from assetflow.catalog.lock import held
 from assetflow.catalog.pending import Pending
 from assetflow.catalog.rows import AssetRow, FoldReport, Notice
@@ -163,7 +162,7 @@ def _begin(paths: Paths, con: Connection, request: Request, *, fresh: bool, noti
         _refuse_newer(paths)
     con.execute("begin")  # one transaction, because each flushes to the disk
     if fresh:
-        schema.create(con, written_by=own_version())
+        schema.create(con, written_by=__version__)
         migrated = True
     else:
         try:
@@ -227,14 +226,6 @@ def _refuse_loss(paths: Paths, con: Connection) -> None:
 def _written_by(con: Connection) -> str:
     row = con.execute("select written_by from inside.meta order by version desc limit 1").fetchone()
     return str(row[0]) if row else "unknown"
-
-
-def own_version() -> str:
-    """The version of assetflow that is installed."""
-    try:
-        return version("assetflow")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _take(work: _Work, chunk: list[Line], paths: Paths) -> None:

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from assetflow.catalog.disk import copy_file, replace, writing
+from assetflow.catalog.engine import duckdb
 from assetflow.catalog.lock import held
 from assetflow.catalog.rows import QueryResult
 from assetflow.catalog.schema import Connection

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zlib import crc32
 
-import duckdb
-
 from assetflow.catalog.disk import replace, sync_file, sync_folder, writing
+from assetflow.catalog.engine import duckdb
 from assetflow.catalog.log import SUFFIX, LogReader, try_own, verified
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.sidecar import Paths, log_sizes, segment_names

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
-
 from assetflow.catalog.disk import writing
+from assetflow.catalog.engine import duckdb
 from assetflow.catalog.ids import id_number, id_prefix
 from assetflow.catalog.schema import Connection
 

@@ -9,9 +9,8 @@ import json
 from collections.abc import Container, Iterable
 from pathlib import Path
 
-import duckdb
-
 from assetflow.catalog import outside
+from assetflow.catalog.engine import duckdb
 from assetflow.catalog.rows import Notice
 from assetflow.catalog.schema import Connection
 

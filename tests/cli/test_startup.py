@@ -16,7 +16,7 @@ from assetflow.cli.table import COMMANDS
 from assetflow.project.stamp import read_stamp, request_words, stamp_path
 from tests.cli.calling import Ended, assetflow, environment, write
 
-HEAVY = {"polars", "duckdb", "pydantic", "rich", "sqlglot", "pyarrow", "pandas"}
+HEAVY = {"polars", "duckdb", "_duckdb", "pydantic", "rich", "sqlglot", "pyarrow", "pandas"}
 
 SHOP = {
     "pyproject.toml": "[tool.assetflow]\nconfig.total.tax = 0\n",

@@ -44,6 +44,7 @@ FORBIDDEN = {
 
 HOMES = {
     "duckdb": {"catalog", "store", "define"},
+    "_duckdb": {"catalog"},
     "polars": {"store", "planner"},
     "pyarrow": {"store"},
     "pandas": {"store"},
@@ -133,6 +134,7 @@ def test_every_folder_has_a_row() -> None:
 
 HEAVY = {
     "duckdb",
+    "_duckdb",
     "polars",
     "pyarrow",
     "pandas",

@@ -72,7 +72,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize("statement", ["import assetflow", "import assetflow as af; af.asset; af.source; af.Context"])
 def test_importing_and_declaring_imports_nothing_heavy(statement: str) -> None:
-    heavy = ["polars", "duckdb", "pydantic", "rich", "click", "pyarrow", "pandas", "sqlglot", "watchfiles"]
+    heavy = ["polars", "duckdb", "_duckdb", "pydantic", "rich", "click", "pyarrow", "pandas", "sqlglot", "watchfiles"]
     code = f"{statement}\nimport sys; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
