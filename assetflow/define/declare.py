@@ -76,6 +76,9 @@ class Options:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+NO_OPTIONS = Options()
+"""The options of a declaration that gives none."""
+
 OPTION_NAMES = tuple(Options.__dataclass_fields__)
 
 
@@ -300,7 +303,7 @@ def _options(caller: str, given: Mapping[str, Any]) -> Options:
                 f"{caller}: unknown option {name!r}; "
                 f"{did_you_mean(name, OPTION_NAMES) or 'known are ' + ', '.join(OPTION_NAMES)}"
             )
-    return Options(**given)
+    return Options(**given) if given else NO_OPTIONS
 
 
 def _declare_function(fn: F, key: str | None, options: Options) -> F:

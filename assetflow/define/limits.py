@@ -42,6 +42,8 @@ NO_LIMITS = Limits()
 
 def limits_of(options: Options) -> Limits:
     """The limits that options say; what cannot be read counts as not said, `limit_problems` names it."""
+    if options.timeout is None and options.memory is None:
+        return NO_LIMITS
     return Limits(_seconds(options.timeout), _bytes(options.memory))
 
 
@@ -50,7 +52,7 @@ def compute_of(options: Options, *, is_async: bool) -> Compute | None:
 
     Only a process can be stopped from outside, so a limit on a plain function moves it to one.
     """
-    if options.compute in tuple(Compute):
+    if options.compute is not None and options.compute in tuple(Compute):
         return Compute(options.compute)
     if is_async:
         return Compute.ASYNC

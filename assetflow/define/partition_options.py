@@ -21,6 +21,8 @@ def batch_size(batch: Any) -> int:
 
 def added_names(given: Any) -> tuple[str, ...]:
     """Names of dynamic partitions, from texts and definitions; TypeError for anything else."""
+    if given.__class__ is tuple and not given:
+        return ()
     items = (given,) if isinstance(given, (str, DynamicPartitions)) else given
     names = [item.name if isinstance(item, DynamicPartitions) else item for item in items]
     if not all(isinstance(name, str) for name in names):

@@ -11,12 +11,13 @@ from typing import Any
 from assetflow.define.annotations import (
     FunctionParameter,
     annotations_of,
+    innermost,
     is_config,
     is_context,
     is_resource,
     parameters_of,
 )
-from assetflow.define.declare import Declaration, Dep, Output, SourceAsset, declaration_of
+from assetflow.define.declare import NO_OPTIONS, Declaration, Dep, Output, SourceAsset, declaration_of
 from assetflow.define.definitions import Computation, Definitions, Parameter, Role
 from assetflow.define.limits import compute_of, limit_problems, limits_of
 from assetflow.define.partition_options import (
@@ -135,7 +136,7 @@ class _Reader:
         for found in own_history_problems(declaration, {edge.upstream for edge in inputs}):
             self.problem(*found)
         fn = functools.partial(declaration.fn, **declaration.bound) if declaration.bound else declaration.fn
-        is_async = inspect.iscoroutinefunction(inspect.unwrap(declaration.fn))
+        is_async = inspect.iscoroutinefunction(innermost(declaration.fn))
         for found in limit_problems(self.options, is_async=is_async):
             self.problem(*found)
         computation = Computation(
@@ -256,7 +257,8 @@ class _Reader:
                 (is_resource, Role.RESOURCE),
             ):
                 if test(annotation):
-                    return Parameter(name=name, role=role, annotation=annotation, default=_default(found))
+                    default = found.default if found.has_default else None
+                    return Parameter(name=name, role=role, annotation=annotation, default=default)
             key = self._key_for(name)
             if key is not None:
                 edge = InputSpec(upstream=key, param=name)
@@ -283,6 +285,8 @@ class _Reader:
 
     def _check_options(self) -> None:
         options = self.options
+        if options is NO_OPTIONS and not any(output.options for output in self.declaration.outputs):
+            return
         if options.partitions is not None and not isinstance(options.partitions, PartitionsDefinition):
             self.problem(
                 "partitions", f"partitions= is a {type(options.partitions).__name__}",
@@ -360,10 +364,6 @@ class _Reader:
         if text is None and self.declaration.fn is not None and len(self.declaration.outputs) == 1:
             text = self.declaration.fn.__doc__
         return inspect.cleandoc(text) if text else ""
-
-
-def _default(found: FunctionParameter) -> Any:
-    return found.default if found.has_default else None
 
 
 def _as_tags(tags: Any) -> Mapping[str, str]:

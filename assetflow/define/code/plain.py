@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -123,7 +123,7 @@ class PlainFunctions:
             return False
         live, _ = self._place(key)
         known = live.known.functions.get(key[1])
-        return known is not None and (known is told[1] or replace(known, line=told[1].line) == told[1])
+        return known is not None and (known is told[1] or known._replace(line=told[1].line) == told[1])
 
     def _same_target(self, live: _Live, dotted: str) -> Target | None:
         """What a name stands for if that is what it stood for, else None."""

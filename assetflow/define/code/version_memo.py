@@ -6,12 +6,12 @@ assets that are such functions. Nothing here is believed: `plain` compares it wi
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import sys
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
@@ -22,7 +22,7 @@ from assetflow.values import dataclass
 from assetflow.whole_file import keep
 
 _MAGIC = "assetflow-version-memo"
-_FORMAT = 1
+_FORMAT = 2
 
 Key = tuple[str, str]
 """A function by the path of its file and its qualified name."""
@@ -31,8 +31,7 @@ Target = Key | str
 """What a name stands for: a plain function, or for anything else a digest of all that is reached through it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlainFunction:
+class PlainFunction(NamedTuple):
     """What tells one function: where it stands in its file, and everything its version takes from its own source.
 
     `record` is a digest of its symbol and the text of its definition, without the line; `names` are the dotted names
@@ -70,77 +69,48 @@ class VersionMemo:
             heading, _, body = path.read_bytes().partition(b"\n")
             if heading != _heading(body, tag):
                 return cls()
-            return cls._from_json(json.loads(body))
-        except (OSError, ValueError, KeyError, TypeError):
+            return cls._of(marshal.loads(body))
+        except (OSError, ValueError, EOFError, KeyError, TypeError):
             return cls()
 
     @classmethod
-    def _from_json(cls, data: Any) -> VersionMemo:
-        paths: list[str] = data["paths"]
-        modules = {}
-        for path, (content, functions, names) in zip(paths, data["modules"], strict=True):
-            modules[path] = KnownModule(
-                content,
-                {
-                    qualname: PlainFunction(
-                        name=name, line=line, params=params, record=record, names=tuple(used),
-                        decorators=tuple(decorators),
-                    )
-                    for qualname, name, line, params, record, used, decorators in functions
-                },
-                {
-                    dotted: target if target.__class__ is str else (paths[target[0]], target[1])
-                    for dotted, target in names.items()
-                },
-            )  # fmt: skip
+    def _of(cls, data: Any) -> VersionMemo:
+        modules = {
+            path: KnownModule(content, {name: PlainFunction._make(known) for name, known in functions.items()}, names)
+            for path, (content, functions, names) in data["modules"].items()
+        }
         kinds = {kind.value: kind for kind in ComponentKind}
         components = [
             Component(name=name, kind=kinds[kind], hash=hexdigest, text=text)
             for name, kind, hexdigest, text in data["components"]
         ]
-        versions = {
-            asset: (
-                (paths[place], qualname),
-                CodeFingerprint(
-                    version=version, components=tuple([components[number] for number in numbers]),
-                    packages=tuple([(package, exact) for package, exact in packages]), problems=(),
-                ),
-            )
-            for asset, place, qualname, version, numbers, packages in data["versions"]
-        }  # fmt: skip
+        versions = {}
+        for asset, (key, version, numbers, packages) in data["versions"].items():
+            parts = tuple([components[number] for number in numbers])
+            versions[asset] = key, CodeFingerprint(version=version, components=parts, packages=packages, problems=())
         return cls(modules, versions)
 
     def save(self, path: Path, tag: str) -> None:
         """Write the memo beside its old file and move it there; where that cannot be, it costs time only."""
-        body = json.dumps(self._to_json(), separators=(",", ":")).encode()
+        body = marshal.dumps(self._plain())
         keep(path, _heading(body, tag) + b"\n" + body)
 
-    def _to_json(self) -> Any:
-        places = {path: number for number, path in enumerate(self.modules)}
-        numbers: dict[Component, int] = {}
-        versions = []
-        for asset, ((path, qualname), found) in self.versions.items():
-            listed = [numbers.setdefault(component, len(numbers)) for component in found.components]
-            versions.append([asset, places[path], qualname, found.version, listed, found.packages])
-        return {
-            "paths": list(self.modules),
-            "modules": [
+    def _plain(self) -> Any:
+        numbers: dict[tuple[str, str, str, str], int] = {}
+        versions = {}
+        for asset, (key, found) in self.versions.items():
+            listed = tuple(
                 [
-                    module.content,
-                    [
-                        [name, known.name, known.line, known.params, known.record, known.names, known.decorators]
-                        for name, known in module.functions.items()
-                    ],
-                    {
-                        dotted: target if isinstance(target, str) else [places[target[0]], target[1]]
-                        for dotted, target in module.names.items()
-                    },
+                    numbers.setdefault((part.name, part.kind.value, part.hash, part.text), len(numbers))
+                    for part in found.components
                 ]
-                for module in self.modules.values()
-            ],
-            "components": [[each.name, each.kind.value, each.hash, each.text] for each in numbers],
-            "versions": versions,
-        }  # fmt: skip
+            )
+            versions[asset] = key, found.version, listed, found.packages
+        modules = {
+            path: (module.content, {name: tuple(known) for name, known in module.functions.items()}, module.names)
+            for path, module in self.modules.items()
+        }
+        return {"modules": modules, "components": list(numbers), "versions": versions}
 
 
 def _heading(body: bytes, tag: str) -> bytes:
