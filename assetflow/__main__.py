@@ -15,7 +15,10 @@ def main() -> None:
     stand_in_for_closed()
     ended = run(sys.argv[1:], alone=True)
     if ended.threads_left:
-        # a canceled step may sleep or compute for hours in a thread that nobody can stop
+        # a canceled step may sleep or compute for hours in a thread that nobody can stop, or wait for a program
+        from assetflow.executor.programs import end_programs
+
+        end_programs()
         os._exit(ended.code)
     sys.exit(ended.code)
 

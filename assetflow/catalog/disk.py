@@ -16,6 +16,7 @@ from assetflow.faults import fault
 _HINTS = {
     errno.ENOSPC: "free some space on that disk; nothing recorded was lost, run the command again",
     errno.EDQUOT: "free some of your quota on that disk; nothing recorded was lost, run the command again",
+    errno.EFBIG: "raise the limit on the size of files (`ulimit -f`); nothing recorded was lost, run the command again",
     errno.EROFS: "the disk is read-only: set another `catalog` folder in `[tool.assetflow]`, or mount it writable",
     errno.EACCES: "give this user the right to write there, or set another `catalog` folder in `[tool.assetflow]`",
     errno.EPERM: "give this user the right to write there, or set another `catalog` folder in `[tool.assetflow]`",

@@ -6,6 +6,8 @@ file, and a death at any instant leaves the old one whole. Folds take turns unde
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -364,8 +366,8 @@ def _note(work: _Work, paths: Paths) -> None:
 
 def _full_disk(paths: Paths, error: duckdb.Error) -> CatalogUnwritableError | None:
     """The error for the user when DuckDB could not write; None when it is about something else."""
-    for code, name in ((28, "No space left on device"), (122, "Disk quota exceeded"), (30, "Read-only file system")):
-        if name in str(error):
+    for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
+        if (name := os.strerror(code)) in str(error):
             return unwritable(paths.root, OSError(code, name))
     return None
 

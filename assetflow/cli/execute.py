@@ -20,6 +20,7 @@ from assetflow.cli.session import Session
 from assetflow.cli.words import fresh_words
 from assetflow.define.settings import Settings
 from assetflow.executor.cancel import Cancel
+from assetflow.executor.programs import end_programs
 from assetflow.executor.result import RunResult
 from assetflow.garbage import uncollected
 from assetflow.model.record import RunStatus
@@ -140,6 +141,7 @@ def interruptible(screen: Screen, display: Display, cancel: Cancel) -> Iterator[
         nonlocal asked
         if asked:
             os.write(2, b"\x1b[?25h\n" if screen.err_is_terminal else b"\n")
+            end_programs(at_once=True)
             os._exit(CANCELED)
         asked = True
         display.cancel()

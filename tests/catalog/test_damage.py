@@ -224,6 +224,26 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(small_disk: Path) -> No
     assert target.run("r1").status == "succeeded"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no limit on the size of files")
+@pytest.mark.parametrize("most", [1_000, 300_000])
+def test_a_limit_on_the_size_of_files_is_named_as_what_stops_a_fold(tmp_path: Path, most: int) -> None:
+    import resource  # there is none on Windows
+
+    target = catalog(tmp_path)
+    record(
+        target, "r1", [started("r1"), *(made("r1", n, f"a{n}", note="x" * 3000) for n in range(200)), finished("r1")]
+    )
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        with pytest.raises(CatalogUnwritableError, match="File too large") as caught:
+            target.fold()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "ulimit -f" in (caught.value.hint or "")
+    assert len(target.snapshot("prod").current) == 200
+
+
 def test_a_held_lock_is_waited_for_and_then_named(tmp_path: Path) -> None:
     target = catalog(tmp_path, lock_timeout=0.05)
     record(target, "r1", [started("r1")])

@@ -253,6 +253,26 @@ def holder() -> int:
 """
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="programs are looked up in /proc")
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_ends_the_programs_that_threads_wait_for(tmp_path: Path, times: int) -> None:
+    in_shell = HOLDER.replace('compute="process"', "").replace('["sleep", "600"]', '"sleep 600; true", shell=True')
+    write(tmp_path, {"assets/sleeper.py": SLEEPER, "assets/holder.py": in_shell})
+    os.mkfifo(tmp_path / "alive")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "assetflow", "materialize", "--workers", "2"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with open(tmp_path / "alive") as alive:
+        until(child, "sleeper │ asleep")
+        child.send_signal(signal.SIGINT)
+        until(child, "canceling; Ctrl-C again ends it at once")
+        if times == 2:
+            child.send_signal(signal.SIGINT)
+        assert closed(child) == 130
+        assert alive.read() == ""
+
+
 def test_a_second_interrupt_ends_worker_processes_and_what_they_started(tmp_path: Path) -> None:
     write(tmp_path, {"assets/sleeper.py": SLEEPER, "assets/holder.py": HOLDER})
     os.mkfifo(tmp_path / "alive")
