@@ -68,16 +68,20 @@ def moved(tables: Tables, sql: str, table: str, column: str) -> set[str]:
     return changed
 
 
-def found(tables: Tables, sql: str, *, known: bool = True) -> dict[str, Origins]:
-    """What the lineage says; with `known=False` it does not know the columns of any table."""
+def found(tables: Tables, sql: str, *, known: bool = True, named: bool = True) -> dict[str, Origins]:
+    """What the lineage says; with `known=False` it does not know the columns of any table.
+
+    With `named=False` it does not know those of the result, as before it was made.
+    """
     tree, _ = PARSER.statement(sql)
     assert not tree["error"], tree
     fill(tables)
-    names = [row[0] for row in CONNECTION.execute(f"describe {sql}").fetchall()] if known else None
+    names = [row[0] for row in CONNECTION.execute(f"describe {sql}").fetchall()] if known and named else None
     schemas = {name: list(columns) for name, columns in tables.items()} if known else {}
     outside = Known(
         assets={(each,): name for name in tables for each in (name, name.upper())},
         schemas=schemas,
+        text=PARSER.expression,
         aggregates=AGGREGATES,
     )
     return ColumnLineage(outside).of(tree["statements"][0]["node"], names)

@@ -139,6 +139,25 @@ def test_each_use_has_its_kind(sql: str, column: str, expected: set[str]) -> Non
     assert uses(found(TABLES, sql)[column]) == expected
 
 
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select sum(x), sum(y) from a", {"sum(x)": {"a.x value"}, "sum(y)": {"a.y value"}}),
+        ('select "max(y)" as t, "(x + 1)" from (select sum(x), max(y), x + 1 from a group by x)',
+         {"t": {"a.y value", "a.x group key"}, "(x + 1)": {"a.x value", "a.x group key"}}),
+        ("select x as o, y as o from a", {"o": {"a.x value", "a.y value"}}),
+        ("select unnest(w), s from (select {'p': x, 'q': y} as w, s from a)",
+         {"s": {"a.s value"}, "*": {"a.x value", "a.y value", "a.s value"}}),
+        ("select unnest([x, y]) as u from a", {"u": {"a.x value", "a.y value"}}),
+    ],
+)  # fmt: skip
+def test_columns_without_a_name_are_called_as_the_engine_will(sql: str, expected: dict[str, set[str]]) -> None:
+    assert {name: uses(origins) for name, origins in found(TABLES, sql, named=False).items()} == expected
+    if "*" not in expected:
+        assert found(TABLES, sql).keys() == expected.keys()
+    assert missed(TABLES, sql) == []
+
+
 def test_what_cannot_be_told_is_unknown_and_not_left_out() -> None:
     said = found(TABLES, "select q, x from a, b", known=False)
     assert uses(said["q"]) == {"a.q unknown", "b.q unknown"}

@@ -6,7 +6,7 @@ cannot be followed is said to be unknown: it is never left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
 
@@ -24,13 +24,14 @@ _ROUNDS = 100
 class Known:
     """What is known of the outside: the asset of a table name, its columns, what macros read, aggregate functions.
 
-    An asset without an entry in `schemas` has columns that nobody knows yet.
+    An asset without an entry in `schemas` has columns that nobody knows yet. `text` writes an expression as DuckDB does.
     """
 
     assets: Mapping[tuple[str, ...], str]
     schemas: Mapping[str, Sequence[str]]
     macros: Mapping[str, Origins | None] = field(default_factory=dict)
     aggregates: frozenset[str] = frozenset()
+    text: Callable[[Node], str]
 
 
 class ColumnLineage:
@@ -40,7 +41,7 @@ class ColumnLineage:
         self.known = known
         self.expressions = Expressions(self.query, known.macros)
         self.from_clause = FromClause(self.expressions, self.query, self._table)
-        self.select_list = SelectList(self.expressions, known.aggregates)
+        self.select_list = SelectList(self.expressions, known.aggregates, known.text)
         self.read: dict[str, None] = {}
 
     def of(self, root: Node, output: Sequence[str] | None = None) -> dict[str, Origins]:
@@ -58,7 +59,10 @@ class ColumnLineage:
             listed = [(column.name, column.origins) for column in result.columns]
             if not result.is_closed or not listed:
                 listed.append((EVERY, result.all_origins()))
-        return {name: self._whole(origins | result.rows) for name, origins in listed}
+        found: dict[str, Origins] = {}
+        for name, origins in listed:
+            found[name] = found.get(name, NOTHING) | self._whole(origins | result.rows)
+        return found
 
     def _whole(self, origins: Origins) -> Origins:
         """With an entry for every asset that is read: its rows count, whether a column does or not."""

@@ -57,6 +57,7 @@ def _edges(
         schemas=schemas,
         macros=_macros(query, cache),
         aggregates=frozenset(row[0] for row in rows),
+        text=cache.parser.expression,
     )
     node: Any = tree["statements"][0]["node"]
     found = ColumnLineage(known).of(node, output)

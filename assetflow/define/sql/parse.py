@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ALGORITHM = "s1"
 """Tag of the canonical form of a query."""
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,21 @@ class Parser:
         assert row is not None
         found: dict[str, Any] = read_json(row[0])
         return found
+
+    def expression(self, node: Mapping[str, Any]) -> str:
+        """An expression of a tree as DuckDB writes it; its function where that cannot be told."""
+        import duckdb  # the tree is its own, so that it was imported
+
+        select = {
+            "type": "SELECT_NODE", "cte_map": {}, "select_list": [node], "from_table": {"type": "EMPTY"},
+            "aggregate_handling": "STANDARD_HANDLING",
+        }  # fmt: skip
+        tree = write_json({"error": False, "statements": [{"node": select}]})
+        try:
+            row = self.connection.execute("select json_deserialize_sql($tree::json)", {"tree": tree}).fetchone()
+        except duckdb.Error:
+            return str(node.get("function_name", ""))
+        return str(row[0]).removeprefix("SELECT ") if row else ""
 
     @property
     def connection(self) -> DuckDBPyConnection:

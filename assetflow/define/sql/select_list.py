@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 
 from assetflow.define.sql.columns import NOTHING, Column, Origins, Result, Scope, Table
@@ -32,6 +32,8 @@ class SelectList:
 
     expressions: Expressions
     aggregates: frozenset[str]
+    text: Callable[[Node], str]
+    """An expression as DuckDB writes it, which is the name of a column without one."""
 
     def columns(self, items: Sequence[Node], scope: Scope) -> Chosen:
         """The columns of a list, in order."""
@@ -47,9 +49,11 @@ class SelectList:
                 found = self._star(item, here)
             elif stars:
                 found = self._columns(item, stars, here)
+            elif _is_unnest(item):
+                found = Result((), rest=self.expressions.origins(item, here))
             else:
                 origins = self.expressions.origins(item, here)
-                found = Result((Column(_name(item), origins),))
+                found = Result((Column(self._name(item), origins),))
                 if item.get("alias"):
                     aliases[str(item["alias"]).lower()] = origins
             made += found.columns
@@ -104,7 +108,7 @@ class SelectList:
         if len(stars) > 1 or unsure or not star.get("columns") or (star.get("expr") and pattern is None):
             every = self.expressions.origins(item, scope)
             if not star.get("columns") and item.get("class") == "FUNCTION" and not _is_pattern(item):
-                return Result((Column(_name(item), every),))  # count(*) and its like
+                return Result((Column(self._name(item), every),))  # count(*) and its like
             return Result((), rest=every)
         made = []
         for column in self._star({**star, "expr": None}, scope).columns:
@@ -112,6 +116,12 @@ class SelectList:
                 origins = self.expressions.origins(item, scope, star=column.origins)
                 made.append(Column(str(item.get("alias") or column.name), origins))
         return Result(tuple(made))
+
+    def _name(self, item: Node) -> str:
+        if item.get("alias"):
+            return str(item["alias"])
+        names = item.get("column_names")
+        return str(names[-1]) if names else self.text(item)
 
 
 def _is_pattern(item: Node) -> bool:
@@ -141,8 +151,6 @@ def _last(key: object) -> object:
     return key
 
 
-def _name(item: Node) -> str:
-    if item.get("alias"):
-        return str(item["alias"])
-    names = item.get("column_names")
-    return str(names[-1]) if names else str(item.get("function_name", ""))
+def _is_unnest(item: Node) -> bool:
+    """`unnest(…)` without a name: of a struct it is a column for each field."""
+    return not item.get("alias") and str(item.get("function_name", "")).lower() in ("unnest", "unlist")
