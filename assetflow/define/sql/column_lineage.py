@@ -24,7 +24,7 @@ _ROUNDS = 100
 class Known:
     """What is known of the outside: the asset of a table name, its columns, what macros read, aggregate functions.
 
-    An asset without an entry in `schemas` has columns that nobody knows yet. `text` writes an expression as DuckDB does.
+    An asset without an entry in `schemas` has columns that nobody knows yet. `text` writes expressions as DuckDB does.
     """
 
     assets: Mapping[tuple[str, ...], str]
