@@ -56,9 +56,11 @@ VIEWS: dict[str, str] = {
                  when e.type = 'VARCHAR' then 'text' when e.type = 'BOOLEAN' then 'boolean'
                  when e.type = 'NULL' then 'null' else 'json' end as type,
             case when e.type not in ('OBJECT', 'ARRAY', 'VARCHAR', 'BOOLEAN', 'NULL')
-                 and isfinite(try_cast(e.value as double)) then try_cast(e.value as double) end as number,
+                 and isfinite(try_cast(e.value as double)) then try_cast(e.value as double)
+                 when e.type = 'OBJECT' and e.value ->> '$."$type"' = 'number'
+                 then try_cast(e.value ->> '$.value' as double) end as number,
             case when e.type = 'VARCHAR' then e.value ->> '$' when e.type = 'OBJECT'
-                 then coalesce(e.value ->> '$.text', e.value ->> '$.url', e.value ->> '$.at') end as text,
+                 then coalesce(e.value ->> '$.url', e.value ->> '$.text', e.value ->> '$.at') end as text,
             coalesce(case when e.type = 'OBJECT' then e.value -> '$.value' end, e.value) as value,
             case when e.type = 'OBJECT' then e.value ->> '$.uri' end as uri, m.finished_at as recorded_at
         from inside.materializations m

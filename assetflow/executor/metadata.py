@@ -81,6 +81,9 @@ class _Keeper:
     def _json(self, value: Any) -> Any:
         where = f"metadata `{self._name}` of `{show(*self._place)}`"
         try:
+            single = value.item() if _is_scalar(value) else value
+            if isinstance(single, float) and not math.isfinite(single):
+                return {"$type": "number", "value": str(single)}  # JSON has no number for it
             plain = _plain(value)
             text = json.dumps(plain, ensure_ascii=False)
         except RecursionError:
@@ -156,8 +159,8 @@ def _plain(value: Any) -> Any:
             return [_plain(item) for item in value]
         case set() | frozenset():
             return sorted((_plain(item) for item in value), key=lambda item: (type(item).__name__, str(item)))
-        case _ if hasattr(value, "item") and getattr(value, "shape", None) == ():
-            return _plain(value.item())  # a scalar of numpy
+        case _ if _is_scalar(value):
+            return _plain(value.item())
         case _ if not isinstance(value, type) and (listed := _listed(value)) is not None:
             return [_plain(item) for item in listed]
         case _ if hasattr(value, "model_dump"):
@@ -166,6 +169,11 @@ def _plain(value: Any) -> Any:
             return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
         case _:
             return str(value)
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether a value is one number, text or instant of numpy."""
+    return hasattr(value, "item") and getattr(value, "shape", None) == ()
 
 
 def _object(value: Mapping[Any, Any]) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def _fact(project: Project, value: Any) -> Any:
             return Link(value["url"], value.get("text"))
         case "timestamp":
             return from_text(value["at"])
+        case "number":
+            return float(value["value"])
         case "date":
             return date.fromisoformat(value["at"])
         case _:
@@ -58,7 +60,7 @@ def fact_text(value: Any) -> str:
             return f"{value['text']}: {value['url']}" if "text" in value else str(value["url"])
         case "timestamp" | "date":
             return str(value["at"])
-        case "json" if "value" in value:
+        case "json" | "number" if "value" in value:
             return str(value["value"])
         case kind:
             rows = f" of {value['rows']:,} rows" if "rows" in value else ""

@@ -53,17 +53,30 @@ def test_what_json_has_no_word_for_becomes_text(tmp_path: Path) -> None:
     found = made(
         tmp_path,
         {
-            "nan": math.nan,
             "deep": {"inf": math.inf, 7: {date(2026, 1, 31)}},
             "day": date(2026, 1, 31),
             "p": Path("a/b"),
         },
     )
     assert found.metadata("thing") == {
-        "nan": "nan", "deep": {"inf": "inf", "7": ["2026-01-31"]}, "day": date(2026, 1, 31), "p": "a/b",
+        "deep": {"inf": "inf", "7": ["2026-01-31"]}, "day": date(2026, 1, 31), "p": "a/b",
     }  # fmt: skip
-    found.rebuild_catalog()
-    assert found.metadata("thing")["nan"] == "nan"
+
+
+def test_numbers_that_json_cannot_write_are_numbers(tmp_path: Path) -> None:
+    numpy = pytest.importorskip("numpy")
+    project = made(tmp_path, {"loss": math.nan, "best": -math.inf, "small": numpy.float32("inf"), "words": "nan"})
+    project.rebuild_catalog()
+    found = project.metadata("thing")
+    assert math.isnan(found.pop("loss"))
+    assert found == {"best": -math.inf, "small": math.inf, "words": "nan"}
+    rows = project.query("select name, type, number from metadata where type = 'number' and not isfinite(number)")
+    assert {row["name"] for row in rows} == {"loss", "best", "small"}
+
+
+def test_the_text_of_a_link_in_sql_is_its_address(tmp_path: Path) -> None:
+    project = made(tmp_path, {"see": af.Link("https://example.org", "here")})
+    assert project.query("select type, text from metadata") == [{"type": "link", "text": "https://example.org"}]
 
 
 class Silent:
