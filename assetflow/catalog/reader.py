@@ -14,6 +14,7 @@ from typing import Any
 from assetflow.catalog.disk import copy_file, replace, writing
 from assetflow.catalog.engine import duckdb
 from assetflow.catalog.lock import held
+from assetflow.catalog.no_table import in_words
 from assetflow.catalog.rows import QueryResult
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.sidecar import Paths, identity
@@ -99,7 +100,7 @@ def query(con: Connection, sql: str, params: Params = ()) -> QueryResult:
     except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException):
         raise
     except duckdb.Error as error:
-        raise query_error(error) from error
+        raise in_words(con, sql, query_error(error)) from error
     return QueryResult(
         columns=tuple(column[0] for column in described),
         types=tuple(str(column[1]) for column in described),
@@ -132,7 +133,7 @@ def write_query(con: Connection, sql: str, path: Path, *, format: str, params: P
     except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException):
         raise
     except duckdb.Error as error:
-        raise query_error(error) from error
+        raise in_words(con, sql, query_error(error)) from error
     finally:
         temporary.unlink(missing_ok=True)
     return int(row[0]) if row else 0

@@ -11,6 +11,7 @@ from typing import Any
 
 from assetflow.catalog.rows import AssetRow, ColumnEdge
 from assetflow.define.config_values import ResolvedConfig, resolve_config
+from assetflow.define.consequences import without_consequences
 from assetflow.define.declare import Declaration
 from assetflow.define.definitions import Computation, Definitions, Role
 from assetflow.define.fingerprint import CodeFingerprint
@@ -231,7 +232,7 @@ def load_project(settings: Settings, environ: Mapping[str, str], space: ModuleSp
     definitions, problems = load_definitions(settings, space)
     found = (*problems, *validate(definitions.specs), *_without_pool(settings, definitions))
     if found:
-        raise DefinitionError(found)
+        raise DefinitionError(without_consequences(found, settings.root))
     graph = with_inherited(AssetGraph(definitions.specs), settings.freshness)
     if wrong := tuple(job_problems(definitions.jobs, graph, settings.root)):
         raise DefinitionError(wrong)

@@ -13,7 +13,7 @@ import assetflow as af
 from assetflow.define.sql.macros import Macros, macro_of, statements
 from assetflow.define.sql.parse import Parser, parse
 from assetflow.define.sql.text import arguments, plain, spot
-from assetflow.errors import DefinitionError
+from assetflow.errors import DefinitionError, QueryError
 from tests.cli.calling import assetflow
 from tests.sql.making import rows, statuses, write
 
@@ -551,3 +551,73 @@ def test_a_template_is_told_how_to_be_a_query(tmp_path: Path) -> None:
     assert "assets/a.sql:1:15: asset `a`: syntax error" in told
     assert "name assets as tables" in told
     assert "write a SELECT, or delete the file" in told
+
+
+# --- mistakes that others follow from ---
+
+BASE = """
+import assetflow as af
+import polars as pl
+
+@af.asset(partitions=af.StaticPartitions(["a", "b"]))
+def base() -> pl.DataFrame:
+    return pl.DataFrame({"k": [1]})
+"""
+READERS = """
+import assetflow as af
+
+@af.asset
+def counted(base: object, typo: int) -> int:
+    return 1
+
+@af.asset(deps=["base"])
+def after() -> int:
+    return 1
+"""
+
+
+def problems_of(folder: Path, base: str, like: str) -> list[str]:
+    (folder / "assets").mkdir(exist_ok=True)
+    (folder / "assets" / "base.py").write_text(base)
+    (folder / "assets" / "readers.py").write_text(READERS)
+    (folder / "assets" / "by_key.sql").write_text(
+        f'-- @asset\n-- partitions = {{like = "{like}"}}\nselect $partition as p, $partition_x as q, k from base\n'
+    )
+    with pytest.raises(DefinitionError) as caught:
+        af.Project.load(folder).plan()
+    return [problem.message.splitlines()[0] for problem in caught.value.problems]
+
+
+def test_a_file_that_fails_is_one_problem_and_not_one_for_each_reader(tmp_path: Path) -> None:
+    (failed, other) = problems_of(tmp_path, BASE + "\nx = af.nothing\n", "base")
+    assert failed == "AttributeError: module 'assetflow' has no attribute 'nothing'"
+    assert "parameter `typo` is neither an asset" in other
+
+
+def test_partitions_like_an_asset_that_is_none_are_one_problem(tmp_path: Path) -> None:
+    found = problems_of(tmp_path, BASE, "basee")
+    assert "asset `by_key`: partitions: no asset is called `basee`" in found
+    assert not [each for each in found if "$partition" in each]
+
+
+# --- asking for tables ---
+
+
+def test_a_table_that_is_not_there_is_told_in_words_of_assets(tmp_path: Path) -> None:
+    project = write(tmp_path, totals="select count(*) as n from orders")
+
+    def refused(sql: str) -> str:
+        with pytest.raises(QueryError) as caught:
+            project.query(sql)
+        return f"{caught.value.message} / {caught.value.hint}"
+
+    assert refused('from data."totals"') == (
+        "nothing is published of `totals` in `prod`, so that there is no table `data.totals` / "
+        "run `assetflow materialize totals`"
+    )
+    assert refused("from data.total") == (
+        "there is no table `data.total`, and no asset of that name / did you mean `totals`?"
+    )
+    assert "did you mean `lineage`?" in refused("from lineag")
+    assert project.materialize("totals").ok
+    assert project.query("from data.totals")

@@ -187,7 +187,7 @@ def with_partitions(declarations: Sequence[Declaration], project: Path) -> tuple
         while isinstance(wanted, Like) and wanted.key in by_key and wanted.key not in seen:
             seen.add(wanted.key)
             wanted = by_key[wanted.key].options.partitions
-        if declaration.options.partitions is wanted:
+        if not isinstance(declaration.options.partitions, Like):
             found.append(declaration)
             continue
         if not isinstance(wanted, PartitionsDefinition):
@@ -195,7 +195,8 @@ def with_partitions(declarations: Sequence[Declaration], project: Path) -> tuple
             hint = "name an asset with partitions" if like in by_key else did_you_mean(like, by_key)
             what = f"`{like}` has no partitions" if like in by_key else f"no asset is called `{like}`"
             file = _shown(declaration.file, project)
-            problems.append(_problem(f"partitions: {what}", file, declaration.line, hint))
+            message = f"asset `{declaration.outputs[0].key}`: partitions: {what}"
+            problems.append(replace(_problem(message, file, declaration.line, hint), slug="partitions_like"))
             wanted = None
         found.append(replace(declaration, options=replace(declaration.options, partitions=wanted)))
     return found, problems

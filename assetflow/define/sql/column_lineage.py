@@ -59,10 +59,10 @@ class ColumnLineage:
             listed = [(column.name, column.origins) for column in result.columns]
             if not result.is_closed or not listed:
                 listed.append((EVERY, result.all_origins()))
-        found: dict[str, Origins] = {}
+        made: dict[str, Origins] = {}
         for name, origins in listed:
-            found[name] = found.get(name, NOTHING) | self._whole(origins | result.rows)
-        return found
+            made[name] = made.get(name, NOTHING) | self._whole(origins | result.rows)
+        return made
 
     def _whole(self, origins: Origins) -> Origins:
         """With an entry for every asset that is read: its rows count, whether a column does or not."""
