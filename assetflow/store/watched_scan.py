@@ -2,7 +2,10 @@
 
 Polars calls such a scan a dataset: while it optimizes a query it asks the dataset for the scan that stands behind it,
 and says which columns the query needs. What polars does not ask for, no query can read; the scan that it gets is its
-own, so that nothing is slower. This module imports polars, and is imported only where a lazy frame is handed out.
+own, so that nothing is slower. Before it orders joins it asks a first time, for numbers of rows, and would settle for
+the scan that it gets, without ever naming columns: it then gets a dataset once more, and asks again when it knows them.
+
+This module imports polars, and is imported only where a lazy frame is handed out.
 """
 
 from __future__ import annotations
@@ -17,11 +20,12 @@ from assetflow.store.read_log import ReadLog
 
 
 class WatchedFiles:
-    """The dataset: files of one schema, in order."""
+    """The dataset: files of one schema, in order; `is_asked_again` of one that stood in for itself."""
 
-    def __init__(self, paths: Sequence[Path], log: ReadLog | None) -> None:
+    def __init__(self, paths: Sequence[Path], log: ReadLog | None, *, is_asked_again: bool = False) -> None:
         self._paths = list(paths)
         self._log = log
+        self._is_asked_again = is_asked_again
 
     def schema(self) -> pl.Schema:
         """The columns; polars asks for them before anything that depends on them."""
@@ -32,6 +36,8 @@ class WatchedFiles:
     def to_dataset_scan(self, **asked: Any) -> tuple[pl.LazyFrame, str]:
         """The scan itself, and a version that never changes, since stored files do not."""
         if self._log is not None:
+            if "statistics_columns" in asked and "projection" not in asked and not self._is_asked_again:
+                return _dataset(WatchedFiles(self._paths, self._log, is_asked_again=True)), ""
             columns = asked.get("projection")
             self._log.reads(None if columns is None else [*columns, *(asked.get("filter_columns") or ())])
         return self._scan(), ""
@@ -73,13 +79,18 @@ def noted_file(frame: pl.LazyFrame, path: Path, log: ReadLog) -> pl.LazyFrame:
 def watched_files(paths: Sequence[Path], log: ReadLog) -> pl.LazyFrame | None:
     """The files as a lazy frame whose reads are noted in `log`; None where this polars cannot do that."""
     try:
-        from polars._plr import PyLazyFrame
-        from polars._utils.wrap import wrap_ldf
-
-        # what polars' own readers of Delta and Iceberg tables use; it is not public, so it may go
-        frame: pl.LazyFrame = wrap_ldf(PyLazyFrame.new_from_dataset_object(WatchedFiles(paths, log)))
+        frame = _dataset(WatchedFiles(paths, log))
     except (ImportError, AttributeError):
         return None
     log.scans += len(paths)
     log.leaves.append((frame, paths[0]))
+    return frame
+
+
+def _dataset(files: WatchedFiles) -> pl.LazyFrame:
+    from polars._plr import PyLazyFrame
+    from polars._utils.wrap import wrap_ldf
+
+    # what polars' own readers of Delta and Iceberg tables use; it is not public, so it may go
+    frame: pl.LazyFrame = wrap_ldf(PyLazyFrame.new_from_dataset_object(files))
     return frame
