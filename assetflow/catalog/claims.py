@@ -11,7 +11,6 @@ many steps at once.
 from __future__ import annotations
 
 import os
-import secrets
 import struct
 import threading
 from collections import Counter
@@ -76,7 +75,7 @@ class Claims:
 
     def __init__(self, folder: Path, *, news: bool = False, timeout: float = 60.0) -> None:
         self._folder = folder
-        self._token = secrets.randbits(62) << 1
+        self._token = int.from_bytes(os.urandom(8), "big") >> 2 << 1
         self._mutex = threading.Lock()
         self._count: Counter[Key] = Counter()
         self._unwritten: list[int] = []

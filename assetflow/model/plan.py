@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from assetflow.errors import UnknownAssetError, UnknownPartitionError, did_you_mean
@@ -216,6 +215,8 @@ class Plan:
 
     def _repr_html_(self) -> str:
         """The plan as a small table, for notebooks."""
+        from html import escape  # here: only notebooks show tables
+
         rows = "".join(
             f"<tr><td>{escape(step.asset)}</td><td>{'' if step.partitions is None else step.count}</td>"
             f"<td>{'maybe' if step.conditional else 'run'}</td>"

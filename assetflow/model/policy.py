@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from assetflow.errors import UsageError
 from assetflow.model.freshness import FreshnessPolicy, FreshnessState
 from assetflow.values import dataclass
+
+if TYPE_CHECKING:
+    from random import Random
 
 __all__ = ["Backoff", "FreshnessPolicy", "FreshnessState", "RetryPolicy"]
 
@@ -87,7 +90,7 @@ class RetryPolicy:
             return isinstance(error, tuple(rule))
         return isinstance(error, rule) if isinstance(rule, type) else bool(rule(error))
 
-    def wait(self, retry: int, rng: random.Random) -> float:
+    def wait(self, retry: int, rng: Random) -> float:
         """Seconds to wait before the `retry`-th retry, counted from 1."""
         delay = _seconds(self.delay)
         match Backoff(self.backoff):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from assetflow import __version__
 from assetflow.errors import UsageError
-from assetflow.executor.recording import Recorder
 from assetflow.model.cause import CodeChanged
 from assetflow.model.clock import to_text
 from assetflow.model.event import Event, Json, RunFinished, RunStarted, StepFinished
@@ -137,6 +136,8 @@ def _concerned(planned: Planned) -> tuple[tuple[Accepted, ...], tuple[str, ...]]
 
 def _events(project: Project, planned: Planned, done: Acceptance, selection: tuple[str, ...], at: str) -> list[Event]:
     """A run whose steps publish what was published, as made by the present code."""
+    from assetflow.executor.recording import Recorder  # here: plans are told what was accepted, and record nothing
+
     snapshot = planned.basis.snapshot
     recorder = Recorder(run_id=done.run_id, basis=planned.basis, config_shown={}, texts=project.loaded.code_texts)
     places = [(each, key) for each in done.accepted for key in each.partitions]

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assetflow.catalog.rows import AssetRow, ColumnEdge
 from assetflow.define.config_values import ResolvedConfig, resolve_config
@@ -20,7 +20,6 @@ from assetflow.define.modules import ModuleSpace
 from assetflow.define.resolve import resolve
 from assetflow.define.settings import Settings
 from assetflow.errors import DefinitionError, Problem, UnknownAssetError, UsageError, did_you_mean
-from assetflow.executor.backends.blueprint import Blueprint, pickled_objects
 from assetflow.graph.graph import AssetGraph
 from assetflow.graph.validate import validate
 from assetflow.model.asset import AssetSpec
@@ -32,6 +31,9 @@ from assetflow.values import dataclass
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """Keys that TOML takes without quotes."""
+
+if TYPE_CHECKING:
+    from assetflow.executor.backends.blueprint import Blueprint
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ class LoadedProject:
         return {}
 
     def _blueprint(self, everywhere: bool) -> Blueprint:
+        # not at the top: whoever only looks loads nothing of what runs
+        from assetflow.executor.backends.blueprint import Blueprint, pickled_objects
+
         settings = self.settings
         parts: dict[str, Any] = {
             "settings": settings,

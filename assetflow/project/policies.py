@@ -10,7 +10,6 @@ from typing import Any
 from assetflow.define.schedule import Job
 from assetflow.errors import Problem, SettingsError, UsageError, did_you_mean
 from assetflow.graph.graph import AssetGraph
-from assetflow.graph.selection import parse, resolve
 from assetflow.model.freshness import FreshnessPolicy
 
 
@@ -20,6 +19,8 @@ def with_inherited(graph: AssetGraph, defaults: Mapping[str, Any]) -> AssetGraph
     Of several selections that hold an asset the most specific one counts, that with the fewest assets; of equal ones
     the last. SettingsError for a selection or a policy that cannot be.
     """
+    if not defaults:
+        return graph
     found: dict[str, tuple[int, FreshnessPolicy]] = {}
     for text, given in defaults.items():
         if "status:" in text or "changed:" in text:
@@ -28,7 +29,7 @@ def with_inherited(graph: AssetGraph, defaults: Mapping[str, Any]) -> AssetGraph
                 hint="select them by key, tag, group or kind",
             )
         try:
-            named = resolve([parse(text)], graph, None).assets
+            named = _selected(text, graph)
             policy = FreshnessPolicy.from_json(given, "the policy")
         except UsageError as error:
             raise SettingsError(f"setting `freshness.{text}`: {error.message}", hint=error.hint) from error
@@ -58,7 +59,7 @@ def job_problems(jobs: Iterable[Job], graph: AssetGraph, project: Path) -> Itera
             if "status:" in text or "changed:" in text:
                 continue  # answered when it runs
             try:
-                resolve([parse(text)], graph, None)
+                _selected(text, graph)
             except UsageError as error:
                 yield Problem(
                     slug="job", message=f"job `{job.name}`: {error.message}", file=file, line=job.line, hint=error.hint
@@ -69,3 +70,10 @@ def job_problems(jobs: Iterable[Job], graph: AssetGraph, project: Path) -> Itera
                     slug="job", message=f"job `{job.name}`: config names the asset `{asset}`, which is not declared",
                     file=file, line=job.line, hint=did_you_mean(asset, graph.keys),
                 )  # fmt: skip
+
+
+def _selected(text: str, graph: AssetGraph) -> Mapping[str, Any]:
+    """The assets that a selection holds, with the partitions it names; UsageError when it means nothing."""
+    from assetflow.graph.selection import parse, resolve  # here: where nothing is selected, no grammar is needed
+
+    return resolve([parse(text)], graph, None).assets

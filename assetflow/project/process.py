@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import secrets
 import socket
 from datetime import datetime
 from pathlib import Path
@@ -68,7 +67,7 @@ def user_name() -> str:
 
 def new_run_id(now: datetime) -> str:
     """A run id that sorts by time: `20130131-120000-3f9a1c`, in UTC."""
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    return f"{now:%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
 
 
 def _started(pid: int) -> str | None:

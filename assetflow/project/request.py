@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assetflow.errors import PartitionError, UsageError
 from assetflow.graph.graph import AssetGraph
-from assetflow.graph.selection import Facts, parse, resolve
 from assetflow.model.subset import PartitionSubset
 from assetflow.planner.scope import Scope
 from assetflow.planner.universe import Universe
 from assetflow.values import dataclass
+
+if TYPE_CHECKING:
+    from assetflow.graph.selection import Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,9 @@ def selections_of(given: str | Sequence[str] | None, *, what: str = "selection")
 def targets_of(ask: Ask, graph: AssetGraph, universe: Universe, facts: Facts | None) -> Scope:
     """The asset partitions that are asked for; sources are left out, unless nothing else was named."""
     if ask.selection:
+        # here: who selects nothing needs no grammar
+        from assetflow.graph.selection import parse, resolve
+
         named = resolve([parse(text) for text in ask.selection], graph, facts).assets
     else:
         named = dict.fromkeys(graph.keys)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
-from html import escape
 from typing import Any, Self
 
 from assetflow.errors import AssetflowError
@@ -121,6 +120,8 @@ class Tick:
 
     def _repr_html_(self) -> str:
         """The tick as preformatted text, for notebooks."""
+        from html import escape  # here: only notebooks show tables
+
         return f"<pre>{escape(str(self))}</pre>"
 
     def to_json(self) -> dict[str, Any]:

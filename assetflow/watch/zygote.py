@@ -29,7 +29,10 @@ from assetflow.watch.wire import receive, send
 GRACE = 3.0
 """Seconds that workers get to record that they were canceled when the watch is gone."""
 
-LIBRARIES = ("polars", "duckdb", "pydantic", "xxhash", "assetflow.watch.worker", "assetflow.project.running")
+LIBRARIES = (
+    "polars", "duckdb", "pydantic", "xxhash", "assetflow.watch.worker", "assetflow.project.running",
+    "assetflow.graph.selection",
+)  # fmt: skip
 """What every worker needs; each is imported, never used."""
 
 

@@ -121,6 +121,14 @@ def test_nothing_to_do_imports_neither_engines_nor_the_project(args: tuple[str, 
     assert "assetflow.define.load" not in modules
 
 
+def test_a_plan_imports_nothing_of_what_runs(shop: Path) -> None:
+    edit_helper(shop)
+    modules = imported("plan", at=shop)
+    assert "assetflow.planner.build" in modules
+    unneeded = {"executor.run", "executor.recording", "executor.query", "project.running", "graph.selection"}
+    assert not {f"assetflow.{name}" for name in unneeded} & modules
+
+
 def test_the_quick_answer_has_the_words_and_the_shape_of_the_slow_one(shop: Path) -> None:
     quick = assetflow("materialize", at=shop)
     quick_json = assetflow("materialize", "--json", at=shop).json

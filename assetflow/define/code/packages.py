@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Sequence
 from functools import cached_property
-from importlib import metadata
 from typing import Literal
 
 PackagePolicy = Literal["major", "exact", "ignore"]
@@ -35,6 +34,8 @@ class Distributions:
         version = self._by_folder_name.get(normalized(top))
         if version is not None:
             return ((normalized(top), version),)
+        from importlib import metadata  # here: it costs milliseconds, and folders answer nearly every question
+
         names = sorted({normalized(name) for name in self._by_module.get(top, ())})
         return tuple((name, self._by_folder_name.get(name) or metadata.version(name)) for name in names)
 
@@ -54,6 +55,8 @@ class Distributions:
 
     @cached_property
     def _by_module(self) -> dict[str, list[str]]:
+        from importlib import metadata  # here: it costs milliseconds, and folders answer nearly every question
+
         providers: dict[str, list[str]] = {}
         for distribution in metadata.distributions(path=list(self._folders)):
             top_level = (distribution.read_text("top_level.txt") or "").split()

@@ -158,6 +158,8 @@ class PlainFunctions:
         if function.__dict__ and (len(function.__dict__) > 1 or _DECLARED not in function.__dict__):
             return None
         qualname = function.__qualname__
+        if type(qualname) is not str:
+            return None
         if live.is_same and (known := live.known.functions.get(qualname)) is not None:
             params = ",".join(parameters_of(code))
             if known.name != code.co_name or known.line != code.co_firstlineno or known.params != params:

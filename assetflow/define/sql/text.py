@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from assetflow.values import dataclass
 
-_TOKEN = re.compile(
-    r"""(?P<comment>--[^\n]*|/\*)
+_TOKEN = r"""(?P<comment>--[^\n]*|/\*)
       |(?P<string>[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*')
       |(?P<quoted>"(?:[^"]|"")*")
       |(?P<dollar>\$(?P<tag>[A-Za-z_\u0080-\uffff]?\w*)\$.*?\$(?P=tag)\$)
@@ -16,9 +16,13 @@ _TOKEN = re.compile(
       |(?P<word>[^\W\d]\w*)
       |(?P<number>\d[\w.]*)
       |(?P<space>\s+)
-      |(?P<sign>.)""",
-    re.VERBOSE | re.DOTALL,
-)
+      |(?P<sign>.)"""
+
+
+@cache
+def _token() -> re.Pattern[str]:
+    """Compiled when the first query is read: it takes as long as importing a dozen modules."""
+    return re.compile(_TOKEN, re.VERBOSE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,9 @@ class Token:
 
 def tokens(text: str) -> Iterator[Token]:
     """The tokens of a text, comments included, white space left out; whatever is no SQL comes as single signs."""
-    at = 0
+    at, pattern = 0, _token()
     while at < len(text):
-        found = _TOKEN.match(text, at)
+        found = pattern.match(text, at)
         assert found is not None
         kind = found.lastgroup or "sign"
         kind = "dollar" if kind == "tag" else kind
