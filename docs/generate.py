@@ -39,7 +39,7 @@ EXIT_CODES = """\
 | 2 | usage, selection or project settings are wrong |
 | 3 | the definitions are wrong |
 | 4 | the catalog or the store cannot be used |
-| 5 | `plan --check` has work |
+| 5 | `plan --check` has work, `diff --check` found a difference |
 | 70 | an internal error: a bug of assetflow |
 | 130 | canceled |
 

@@ -53,11 +53,15 @@ def _line(
 
 def cut(text: str, width: int) -> str:
     """The text in at most that many columns; what is cut off is marked."""
-    if _wide(text) <= width:
+    if _wide(text[: 2 * width + 1]) <= width and _wide(text) <= width:
         return text
-    while text and _wide(text) > width - 1:
-        text = text[:-1]
-    return f"{text}…"
+    room, kept = width - 1, 0
+    for character in text:
+        room -= _wide(character)
+        if room < 0:
+            break
+        kept += 1
+    return f"{text[:kept]}…"
 
 
 def _text(cell: Cell) -> str:
@@ -69,6 +73,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """A text of several lines with what a terminal would act on as escapes, but for line ends and tabs."""
+    return "\n".join("\t".join(printable(part) for part in line.split("\t")) for line in text.split("\n"))
 
 
 def _wide(text: str) -> int:

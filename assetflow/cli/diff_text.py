@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from assetflow.cli.columns import Cell, columns, cut
+from assetflow.cli.columns import Cell, columns, cut, printable_lines
 from assetflow.cli.screen import Screen
 from assetflow.cli.values import plain
 from assetflow.cli.words import amount, size
@@ -44,6 +44,7 @@ def _sizes(rows: tuple[HistoryRow, ...]) -> str:
 
 
 def _line(screen: Screen, line: str) -> str:
+    line = printable_lines(line)
     style = "green" if line.startswith("+") else "red" if line.startswith("-") else ""
     return screen.style(line, style) if style else line
 

@@ -203,3 +203,26 @@ def thing() -> af.Result[int]:
     assert shown.code == 0, shown.err
     assert "here: https://example.org" in shown.out
     assert "table of 2 rows" in shown.out
+
+
+def test_nothing_that_a_value_or_a_name_holds_moves_the_screen(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "pyproject.toml": "[tool.assetflow]\n",
+            "assets/a.py": """
+import assetflow as af
+
+@af.asset
+def note() -> af.Result[str]:
+    return af.Result("plain\\n\\x1b[31mred\\ttab VERSION", metadata={"x" * 3000: 7, "short": 8})
+""",
+        },
+    )
+    assert assetflow("materialize", at=tmp_path).code == 0
+    shown = assetflow("show", "note", at=tmp_path).out
+    assert "plain\n\\x1b[31mred\ttab" in shown
+    assert max(len(line) for line in shown.splitlines() if line.startswith(("short", "xxx"))) < 60
+    (tmp_path / "assets" / "a.py").write_text((tmp_path / "assets" / "a.py").read_text().replace("VERSION", "2"))
+    assert assetflow("materialize", at=tmp_path).code == 0
+    assert "+\\x1b[31mred\ttab 2" in assetflow("diff", "note", at=tmp_path).out

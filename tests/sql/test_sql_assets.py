@@ -621,3 +621,16 @@ def test_a_table_that_is_not_there_is_told_in_words_of_assets(tmp_path: Path) ->
     assert "did you mean `lineage`?" in refused("from lineag")
     assert project.materialize("totals").ok
     assert project.query("from data.totals")
+
+
+def test_of_a_long_line_an_error_shows_what_is_around_the_place(tmp_path: Path) -> None:
+    long = ", ".join(f"amount + {n} as c{n}" for n in range(900))
+    project = write(tmp_path, wide=f"select {long}, amoun as x, {long.replace('c', 'd')} from orders")
+    assert project.materialize("orders").ok
+    with pytest.raises(DefinitionError) as caught:
+        project.plan("wide")
+    (_, line, caret) = caught.value.problems[0].message.split("\n")
+    assert len(line) < 180
+    assert line[caret.index("^") :].startswith("amoun as x, ")
+    assert line.startswith("    …")
+    assert line.endswith("…")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from assetflow.cli.asking import split_partition
-from assetflow.cli.columns import Cell, columns
+from assetflow.cli.columns import Cell, columns, cut, printable, printable_lines
 from assetflow.cli.commands.history import history_text
 from assetflow.cli.commands.list import note_problems, verdict_cell
 from assetflow.cli.determinism import difference_words
@@ -26,6 +26,9 @@ from assetflow.model.plan import Verdict
 from assetflow.project.accept import ACCEPTED
 from assetflow.project.details import PREVIEW_CHARACTERS, AssetDetails, asset_details
 from assetflow.project.facts import fact_text
+
+_LONGEST_NAME = 40
+"""Columns that the name of a fact takes at most, so that its value is in sight."""
 
 
 @click.command("show", cls=Command, short_help=COMMANDS["show"])
@@ -78,7 +81,7 @@ def _parts(screen: Screen, details: AssetDetails, zone: str, verified: list[dict
         yield screen.style(f"first rows{place}", "dim") + "\n" + result_text(screen, details.rows)
     elif details.text:
         more = "\n…" if len(details.text) == PREVIEW_CHARACTERS else ""
-        yield details.text.rstrip() + more
+        yield printable_lines(details.text.rstrip()) + more
     if details.history:
         text = history_text(screen, list(details.history), zone)
         rest = details.made - len(details.history)
@@ -156,7 +159,7 @@ def _published(details: AssetDetails, zone: str) -> Iterator[list[Cell]]:
         yield [("stored at", "dim"), details.path]
     for name, value in row.metadata.items():
         yield [
-            (name, "dim"),
+            (cut(printable(name), _LONGEST_NAME), "dim"),
             accepted_words(value) if name == ACCEPTED and isinstance(value, dict) else fact_text(value),
         ]
 

@@ -72,10 +72,21 @@ class Spot:
     source: str
 
     def shown(self, length: int = 1) -> str:
-        """The line with a caret below the place."""
-        lead = re.sub(r"[^\t]", " ", self.source[: self.column - 1])
-        room = max(1, len(self.source) - self.column + 1)
-        return f"    {self.source}\n    {lead}{'^' * max(1, min(length, room))}"
+        """The line with a caret below the place; of a long line, what is around it."""
+        start, end = 0, len(self.source)
+        if end > _LONGEST:
+            start = max(0, min(self.column - 1 - _LONGEST // 4, end - _LONGEST))
+            end = start + _LONGEST
+        before, after = "…" if start else "", "…" if end < len(self.source) else ""
+        source = f"{before}{self.source[start:end]}"
+        at = self.column - 1 - start + len(before)
+        lead = re.sub(r"[^\t]", " ", source[:at])
+        room = max(1, len(source) - at)
+        return f"    {source}{after}\n    {lead}{'^' * max(1, min(length, room))}"
+
+
+_LONGEST = 160
+"""Characters of a line that are shown around a place in it."""
 
 
 def spot(text: str, offset: int) -> Spot:
