@@ -88,7 +88,7 @@ def run(args: Sequence[str], *, environ: Mapping[str, str] | None = None, alone:
     `alone` says that the process was started for it: what it imports is then never looked through for garbage.
     """
     environ = os.environ if environ is None else environ
-    session = Session(screen=Screen(sys.stdout, sys.stderr, environ), environ=environ, cwd=Path.cwd())
+    session = Session(screen=Screen(sys.stdout, sys.stderr, environ), environ=environ, cwd=_here(environ))
     code = _invoke(args, session, alone=alone)
     screen = session.screen
     screen.flush()
@@ -100,6 +100,14 @@ def run(args: Sequence[str], *, environ: Mapping[str, str] | None = None, alone:
 
         end_without_looking()
     return Ended(code=code, threads_left=session.threads_left)
+
+
+def _here(environ: Mapping[str, str]) -> Path:
+    """The working folder; what its name was, when it was removed."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(environ.get("PWD") or os.sep)
 
 
 def _invoke(args: Sequence[str], session: Session, *, alone: bool) -> int:

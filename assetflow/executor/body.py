@@ -241,6 +241,7 @@ class Worker:
 
     def _write_one(self, call: Call, place: Place, result: Result[Any]) -> Made:
         asset, partition = place
+        _refuse_signs(show(asset, partition), result.value)
         stored = (self.outputs or self.store).write(
             result.value, asset=asset, partition=partition, unordered=asset in call.unordered, durable=False
         )
@@ -250,6 +251,16 @@ class Worker:
         elif place in call.close_to:
             payload = kept_within(self.store, call.close_to, place, stored) or payload
         return Made(payload=payload, metadata=recorded(result.metadata, store=self.store, place=place))
+
+
+def _refuse_signs(who: str, value: Any) -> None:
+    """Raise FormatError for a value that was meant to say something to the run, and does not in this way."""
+    if value is Skip or isinstance(value, Skip):
+        raise FormatError(f"`{who}` returned Skip, which ends a step where it is raised", hint='raise Skip("why")')
+    if value is Unchanged:
+        raise FormatError(f"`{who}` returned the class Unchanged", hint="return Unchanged()")
+    if value is Result or isinstance(value, Result):
+        raise FormatError(f"`{who}` returned a Result that holds no value", hint="return Result(value)")
 
 
 def _by_partition(

@@ -37,6 +37,7 @@ _installed = threading.Lock()
 _active = 0
 _level_before = logging.NOTSET
 _captures: list[Capture] = []
+_routers: dict[str, _Router] = {}
 
 
 class Capture:
@@ -64,12 +65,12 @@ class Capture:
         self._fd: int | None = None
         self._lock = threading.Lock()
         self._is_fork = False
+        self._handler = _LogHandler(self, self._level)
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
         """Route output while the run lasts; several runs in one process may overlap."""
-        handler = _LogHandler(self, self._level)
-        logging.getLogger().addHandler(handler)
+        logging.getLogger().addHandler(self._handler)
         _install(self._level)
         _captures.append(self)
         try:
@@ -77,7 +78,7 @@ class Capture:
         finally:
             _captures.remove(self)
             _uninstall()
-            logging.getLogger().removeHandler(handler)
+            logging.getLogger().removeHandler(self._handler)
             if self._fd is not None:
                 os.close(self._fd)
                 self._fd = None
@@ -85,6 +86,9 @@ class Capture:
     @contextlib.contextmanager
     def step(self, task: int, asset: str, partition: Partition, *, attempt: int = 1) -> Iterator[None]:
         """Lines written inside belong to this attempt of a step."""
+        root = logging.getLogger()
+        if self._handler not in root.handlers:  # a step before this one has set up logging for itself
+            root.addHandler(self._handler)
         token = _current.set(_Step(self, task, asset, partition, attempt))
         try:
             yield
@@ -188,6 +192,12 @@ class _Router:
         return getattr(self.through, name)
 
 
+def restore_streams() -> None:
+    """Route `sys.stdout` and `sys.stderr` again where something else was put there; no step may be running."""
+    for name, router in _routers.items():
+        setattr(sys, name, router)
+
+
 def _install(level: int) -> None:
     global _active, _level_before
     root = logging.getLogger()
@@ -195,8 +205,8 @@ def _install(level: int) -> None:
         _active += 1
         if _active == 1:
             _level_before = root.level
-            sys.stdout = _Router("stdout", sys.stdout)
-            sys.stderr = _Router("stderr", sys.stderr)
+            _routers.update(stdout=_Router("stdout", sys.stdout), stderr=_Router("stderr", sys.stderr))
+            restore_streams()
         if root.getEffectiveLevel() > level:
             root.setLevel(level)
 
@@ -211,6 +221,7 @@ def _uninstall() -> None:
                 current = getattr(sys, name)
                 if isinstance(current, _Router):
                     setattr(sys, name, current.through)
+            _routers.clear()
 
 
 def _in_fork() -> None:

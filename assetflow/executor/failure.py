@@ -13,7 +13,7 @@ from types import TracebackType
 from assetflow.errors import AssetflowError, StepMemoryError, StepTimeoutError
 from assetflow.executor.call import Call, Failure
 from assetflow.executor.memory import shown
-from assetflow.model.keys import show
+from assetflow.model.keys import show, without_private
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -47,9 +47,10 @@ def describe_failure(error: BaseException) -> Failure:
         chain.append(found)
         found.__traceback__ = _users_frames(found.__traceback__)
         found = found.__cause__ or found.__context__
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    text = without_private("".join(traceback.format_exception(type(error), error, error.__traceback__)))
     kind = type(error)
-    name = kind.__name__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    place = without_private(kind.__module__)
+    name = kind.__name__ if place in ("builtins", "__main__") else f"{place}.{kind.__qualname__}"
     message = error.message if isinstance(error, AssetflowError) else _message(error)
     if isinstance(error, AssetflowError):
         name = kind.__name__

@@ -8,6 +8,7 @@ from assetflow.errors import UsageError
 
 _KEY = re.compile(r"(?:[\w][\w.\-]*)(?:/[\w][\w.\-]*)*", re.UNICODE)
 _MAX_LENGTH = 200
+_PRIVATE_TOP = re.compile(r"\b_assetflow_[^.\s]*\.")
 
 
 def key_problem(key: object) -> str | None:
@@ -42,3 +43,8 @@ def show(asset: str, partition: str | None = None) -> str:
 def materialization_id(run_id: str, number: int) -> str:
     """The id of the `number`-th materialization of a run."""
     return f"{run_id}.{number}"
+
+
+def without_private(text: str) -> str:
+    """A text without what the loader puts before the names of a project's modules, which says nothing to its user."""
+    return _PRIVATE_TOP.sub("", text)

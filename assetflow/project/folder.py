@@ -22,7 +22,8 @@ def working_folder(root: Path) -> Iterator[None]:
     """
     with _lock:
         if not _inside:
-            _before.append(os.getcwd())
+            with contextlib.suppress(OSError):  # it was removed: there is none to go back to
+                _before.append(os.getcwd())
             os.chdir(root)
         _inside.append(root)
     try:
@@ -30,7 +31,7 @@ def working_folder(root: Path) -> Iterator[None]:
     finally:
         with _lock:
             _inside.remove(root)
-            if not _inside:
+            if not _inside and _before:
                 with contextlib.suppress(OSError):  # the folder may be gone by now
                     os.chdir(_before.pop())
 

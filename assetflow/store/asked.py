@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from assetflow.errors import FormatError, did_you_mean
+from assetflow.model.keys import without_private
 from assetflow.values import dataclass
 
 
@@ -135,6 +136,8 @@ def type_name(value: object) -> str:
         return str(value).replace("typing.", "")
     if value.__module__ in ("builtins", "__main__"):
         return value.__qualname__
+    if (own := without_private(value.__module__)) != value.__module__:
+        return f"{own}.{value.__qualname__}"
     return f"{value.__module__.split('.')[0].lstrip('_')}.{value.__qualname__}"
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from assetflow.cli.run_text import own_frames
 from assetflow.cli.screen import Screen
 from assetflow.cli.session import Session
 from assetflow.cli.words import amount, duration, fresh_words, size
-from tests.cli.calling import assetflow, process, write
+from tests.cli.calling import assetflow, environment, process, write
 
 
 def reported(*args: str, **environ: str) -> tuple[int, str, str]:
@@ -129,3 +132,17 @@ def test_a_run_that_used_native_libraries_ends_in_silence(tmp_path: Path) -> Non
     write(tmp_path, {"pyproject.toml": "[tool.assetflow]\n", "assets/one.py": asset})
     ended = process("materialize", "-q", at=tmp_path)
     assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a working folder cannot be removed there")
+def test_a_working_folder_that_was_removed_is_no_traceback(tmp_path: Path) -> None:
+    write(tmp_path, {"assets/one.py": "import assetflow as af\n\n@af.asset\ndef one() -> int:\n    return 1\n"})
+    (tmp_path / "gone").mkdir()
+    run = f"cd gone && rmdir ../gone && exec {sys.executable} -m assetflow"
+    for words, code in ((f"-C {tmp_path} materialize", 0), ("plan", 2)):
+        (tmp_path / "gone").mkdir(exist_ok=True)
+        ended = subprocess.run(
+            ["sh", "-c", f"{run} {words}"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in ended.stderr
+        assert ended.returncode == code, ended.stderr

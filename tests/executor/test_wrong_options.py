@@ -110,3 +110,65 @@ def test_what_a_run_cannot_use_is_refused_before_it_begins(
         assert message in caught.value.message
         assert project.query("select * from runs") == []
         assert project.materialize(on_event=None).ok  # type: ignore[arg-type]
+
+
+SIGNS = """
+@af.asset
+def skip() -> object:
+    return af.Skip("why")
+
+@af.asset
+def unchanged() -> object:
+    return af.Unchanged
+
+@af.asset
+def nested() -> object:
+    return af.Result(af.Result(1))
+"""
+
+
+def test_a_sign_to_the_run_is_not_stored_as_a_value(tmp_path: Path) -> None:
+    with file_project(tmp_path, SIGNS) as project:
+        run = project.materialize()
+        assert {step.asset: str(step.error).partition(" (")[0] for step in run.steps} == {
+            "skip": "FormatError: `skip` returned Skip, which ends a step where it is raised",
+            "unchanged": "FormatError: `unchanged` returned the class Unchanged",
+            "nested": "FormatError: `nested` returned a Result that holds no value",
+        }
+
+
+def test_errors_of_the_project_have_the_names_that_its_files_give_them(tmp_path: Path) -> None:
+    (tmp_path / "failures.py").write_text("class Broken(Exception):\n    pass\n\n\nclass Locked:\n    lock = open\n")
+    text = """
+    import failures
+
+    @af.asset
+    def a() -> int:
+        raise failures.Broken("it is")
+
+    @af.asset
+    def b() -> object:
+        found = failures.Locked()
+        found.lock = threading.Lock()
+        return found
+    """
+    with file_project(tmp_path, text) as project:
+        run = project.materialize()
+        first, second = sorted(str(step.error) for step in run.steps)
+        assert "returned a `failures.Locked` that cannot be stored" in first
+        assert second == "failures.Broken: it is"
+        (row,) = project.query("select traceback from attempts where asset = 'a'")
+        assert "_assetflow_" not in str(row["traceback"])
+
+
+def test_a_value_that_is_nested_for_ever_is_refused_in_few_words(tmp_path: Path) -> None:
+    text = """
+    @af.asset
+    def a() -> object:
+        found = []
+        for _ in range(50_000):
+            found = [found]
+        return found
+    """
+    with file_project(tmp_path, text) as project:
+        assert len(str(project.materialize().steps[0].error)) < 800

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from queue import SimpleQueue
 
 from assetflow.errors import AssetflowError
@@ -34,7 +35,7 @@ from assetflow.executor.backends.channel import (
 )
 from assetflow.executor.body import Worker
 from assetflow.executor.call import Call, Failure, Outcome
-from assetflow.executor.capture import Capture
+from assetflow.executor.capture import Capture, restore_streams
 from assetflow.executor.failure import describe_failure
 from assetflow.executor.memory import data_bytes, held_bytes
 from assetflow.executor.resources import ResourcePool
@@ -113,6 +114,8 @@ class _Served:
         self.problem: Failure | None = None
         self.run = contextlib.ExitStack()
         self.clock: Clock = SystemClock()
+        self.umask = os.umask(0o077)
+        os.umask(self.umask)
 
     def obey(self, message: Message) -> None:
         match message:
@@ -181,9 +184,17 @@ class _Served:
                 failure=self.problem,
             )  # fmt: skip
         else:
+            self._tidy(self.worker.project)
             with _memory_limit(call.memory):
                 outcome = contextvars.Context().run(self.worker.run, call)
         self.channel.send(Done(outcome_fields(outcome)))
+
+    def _tidy(self, root: Path) -> None:
+        """Give each step what the first one found, where a step before it has changed that for its own ends."""
+        with contextlib.suppress(OSError):  # the folder is gone: the step will say what it misses
+            os.chdir(root)
+        os.umask(self.umask)
+        restore_streams()
 
     def _end(self) -> None:
         errors = [] if self.worker is None else self.worker.resources.close()

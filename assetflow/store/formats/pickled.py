@@ -16,9 +16,16 @@ from assetflow.store.asked import AskedKind, type_name
 from assetflow.store.conform import conform
 from assetflow.store.formats.contract import LoadRequest, WriteRequest, Written
 from assetflow.store.formats.raw import RawVersion, write_bytes
+from assetflow.store.pickling import dumps, loads
 
 # fixed, so that another Python release does not give other bytes
 _PROTOCOL = 5
+
+_MOST_SHOWN = 200
+"""Characters of the way to what does not pickle."""
+
+_DEEPEST = 100
+"""Steps of that way: each pickles what is left once more."""
 
 
 class PickleFormat(RawVersion):
@@ -34,7 +41,7 @@ class PickleFormat(RawVersion):
         if isinstance(failure, bytes):
             return write_bytes(failure, request, format="pickle", suffix=".pickle")
         place, culprit = _culprit(value)
-        where = f" (at `{place}`)" if place else ""
+        where = f" (at `{place if len(place) <= _MOST_SHOWN else place[:_MOST_SHOWN] + '…'}`)" if place else ""
         raise FormatError(
             f"{request.who} returned a `{type_name(type(value))}` that cannot be stored: "
             f"`{type_name(type(culprit))}`{where}: {failure}",
@@ -46,7 +53,7 @@ class PickleFormat(RawVersion):
         if request.asked.kind is AskedKind.PATH:
             return request.path
         try:
-            value = pickle.loads(request.path.read_bytes())
+            value = loads(request.path.read_bytes(), near=request.path)
         except (AttributeError, ImportError, pickle.UnpicklingError, TypeError) as error:
             raise FormatError(
                 f"{request.who} is stored as pickle and cannot be read back here: {error}",
@@ -60,7 +67,7 @@ class PickleFormat(RawVersion):
 def _pickle_failure(value: object) -> bytes | Exception:
     # pickle runs `__reduce__` and `__getstate__` of any class, which may raise anything
     try:
-        return pickle.dumps(value, protocol=_PROTOCOL)
+        return dumps(value, protocol=_PROTOCOL)
     except Exception as error:
         return error
 
@@ -69,7 +76,7 @@ def _culprit(value: object) -> tuple[str, object]:
     """The innermost part that does not pickle, and the way to it, like `['model'].lock`."""
     place = ""
     seen: set[int] = set()
-    while id(value) not in seen:
+    while id(value) not in seen and len(seen) < _DEEPEST:
         seen.add(id(value))
         for step, part in _parts(value):
             if not isinstance(_pickle_failure(part), bytes):
