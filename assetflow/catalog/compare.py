@@ -22,6 +22,9 @@ _CELLS = 1_000_000
 _COLUMNS = 64
 """Columns of which they are: also an empty table of distinct values takes half a megabyte."""
 
+_FEW = 1000
+"""Rows of which the distinct values are put into lists: a table of them costs milliseconds, however few it holds."""
+
 _NO_KEY = ("DOUBLE", "FLOAT", "BOOLEAN")
 
 
@@ -137,7 +140,10 @@ def _distinct(con: Connection, relation: str, names: Sequence[str], rows: int) -
     together = min(_COLUMNS, max(1, _CELLS // max(rows, 1)))
     for first in range(0, len(names), together):
         some = names[first : first + together]
-        counts = ", ".join(f"count(distinct {quoted(name)})" for name in some)
+        if rows <= _FEW:
+            counts = ", ".join(f"coalesce(len(list_distinct(list({quoted(name)}))), 0)" for name in some)
+        else:
+            counts = ", ".join(f"count(distinct {quoted(name)})" for name in some)
         row = con.execute(f"select {counts} from ({relation})").fetchone()
         found |= dict(zip(some, row or (), strict=True))
     return found

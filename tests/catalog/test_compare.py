@@ -38,3 +38,22 @@ def test_tables_above_the_memory_are_compared_on_disk(tables: tuple[str, str]) -
 def test_what_does_not_fit_at_all_is_said_in_words(tables: tuple[str, str]) -> None:
     with pytest.raises(QueryError, match="more than 5MB of memory"):
         compare_tables(*tables, key=["words"], samples=3, memory="5MB")
+
+
+def test_distinct_values_of_few_rows_are_counted_as_those_of_many() -> None:
+    columns = {
+        "i": "n % 3", "f": "case n % 4 when 0 then 'nan'::double when 1 then -0.0 when 2 then 0.0 else 'inf' end",
+        "s": "{'a': n % 2, 'b': null}", "l": "[n % 3, null]", "z": "timestamptz '2024-01-01' + to_days(n::int % 2)",
+        "gone": "null::int", "t": "case when n % 5 > 0 then chr(97 + (n % 5)::int) end", "m": "map {'k': n % 2}",
+    }  # fmt: skip
+    table = "select " + ", ".join(f"{text} as {name}" for name, text in columns.items()) + " from range(ROWS) t(n)"
+    few, many = table.replace("ROWS", "60"), table.replace("ROWS", "6000")
+    found = {each.column: each for each in compare_tables(few, many, key=None, samples=0).columns}
+    for name, each in found.items():
+        assert each.before is not None
+        assert each.after is not None
+        assert each.before.distinct == each.after.distinct, name
+    assert found["f"].before is not None
+    assert (found["f"].before.distinct, found["gone"].before and found["gone"].before.distinct) == (3, 0)
+    empty = compare_tables(table.replace("ROWS", "0"), few, key=None, samples=0)
+    assert {each.before.distinct for each in empty.columns if each.before} == {0}

@@ -634,3 +634,9 @@ def test_of_a_long_line_an_error_shows_what_is_around_the_place(tmp_path: Path) 
     assert line[caret.index("^") :].startswith("amoun as x, ")
     assert line.startswith("    …")
     assert line.endswith("…")
+
+
+def test_an_expression_that_is_too_deep_is_told_without_settings_of_the_engine(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="expression depth") as caught:
+        write(tmp_path, deep=f"select {'+'.join(['amount'] * 1500)} as x from orders").plan()
+    assert "SET" not in caught.value.message

@@ -195,7 +195,8 @@ def parse(sql: str, parser: Parser) -> Parsed:
 def _words(tree: Mapping[str, Any]) -> str:
     if tree.get("error_type") == "not implemented":
         return "it is no query: an asset is one SELECT, FROM, VALUES, PIVOT or UNPIVOT statement"
-    return str(tree.get("error_message", "it cannot be parsed"))
+    # DuckDB names a setting of its own, which nobody can make here
+    return str(tree.get("error_message", "it cannot be parsed")).partition(' Use "SET ')[0]
 
 
 def _mention(sql: str, node: Mapping[str, Any], parts: tuple[str, ...], *, is_table: bool = False) -> Mention:
