@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from time import perf_counter
@@ -15,12 +15,11 @@ from assetflow.define.annotations import accepts_none, strip_optional
 from assetflow.define.definitions import Computation, Definitions, Role
 from assetflow.define.values import Context, Result, Skip, Unchanged
 from assetflow.errors import AssetflowError, FormatError, did_you_mean
-from assetflow.executor.aside import Aside
 from assetflow.executor.call import Call, Failure, InputCall, Made, Outcome
 from assetflow.executor.cancel import Dropped
 from assetflow.executor.capture import Capture
 from assetflow.executor.column_notes import ColumnNotes
-from assetflow.executor.failure import describe_failure, timed_out, with_limit
+from assetflow.executor.failure import describe_failure, with_limit
 from assetflow.executor.forks import ending_forks
 from assetflow.executor.metadata import recorded
 from assetflow.executor.query import query_value
@@ -70,7 +69,9 @@ class Worker:
                 with attempt.watched(self):
                     value = computation.fn(**arguments)
                     if inspect.isawaitable(value):
-                        value = asyncio.run(_awaited(value))
+                        from assetflow.executor.awaited import run_awaited  # imports asyncio, which few need
+
+                        value = run_awaited(value)
                 attempt.reading.returned(value)
                 attempt.columns.returned(value, lambda: _by_asset(call, computation, value))
                 attempt.made = self._write(call, computation, context, value)
@@ -79,17 +80,19 @@ class Worker:
 
     async def run_async(self, call: Call) -> Outcome:
         """Carry out one call of a coroutine function; loading and writing happen beside the event loop."""
+        from assetflow.executor.awaited import beside, time_limit  # imports asyncio, which few need
+
         with self._attempt(call) as attempt:
             computation = self.definitions.computations[call.computation]
             context = attempt.context
-            arguments = await asyncio.to_thread(self._arguments, call, computation, attempt)
+            arguments = await beside(self._arguments, call, computation, attempt)
             self.began(call)
-            async with _time_limit(call):
+            async with time_limit(call):
                 with attempt.watched(self):
                     value = await computation.fn(**arguments)
                 attempt.reading.returned(value)
                 attempt.columns.returned(value, lambda: _by_asset(call, computation, value))
-                attempt.made = await asyncio.to_thread(self._write, call, computation, context, value)
+                attempt.made = await beside(self._write, call, computation, context, value)
         outcome = attempt.outcome()
         return await verified_async(self, outcome) if wants_verifying(outcome) else outcome
 
@@ -324,25 +327,6 @@ class _Attempt:
         )
 
 
-@contextlib.asynccontextmanager
-async def _time_limit(call: Call) -> AsyncIterator[None]:
-    """Cancel what is awaited inside when the call's time is over; an error of its own passes through as it is."""
-    limit = asyncio.timeout(call.timeout)
-    try:
-        async with limit:
-            yield
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        stopped = error.__cause__ or error  # shows where the coroutine was
-        raise timed_out(call).with_traceback(stopped.__traceback__) from None
-
-
-async def _awaited(value: Any) -> Any:
-    asyncio.get_running_loop().set_default_executor(Aside())
-    return await value
-
-
 def _by_asset(call: Call, computation: Computation, value: Any) -> dict[str, Any]:
     """The returned value split by asset: a dict by key or a tuple in order where the call makes several."""
     if not computation.declaration.is_multi:
@@ -378,7 +362,8 @@ def _is_cancel(error: BaseException) -> bool:
 
     A step may raise CancelledError of its own, and fails by that.
     """
-    if not isinstance(error, asyncio.CancelledError):
+    asyncio = sys.modules.get("asyncio")  # where it is not imported, nobody can have been canceled by it
+    if asyncio is None or not isinstance(error, asyncio.CancelledError):
         return isinstance(error, Dropped)
     try:
         task = asyncio.current_task()

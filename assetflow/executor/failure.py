@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import contextlib
 import os
@@ -32,8 +31,10 @@ def _users_frames(frames: TracebackType | None) -> TracebackType | None:
     return frames
 
 
+_LIBRARY = Path(concurrent.futures.__file__).parents[2]
 _MACHINERY = (
-    *(f"{Path(found).parent}{os.sep}" for found in (asyncio.__file__, concurrent.futures.__file__)),
+    f"{_LIBRARY / 'asyncio'}{os.sep}",  # not imported for its place alone
+    f"{_LIBRARY / 'concurrent' / 'futures'}{os.sep}",
     f"{PACKAGE}{os.sep}",
     contextlib.__file__,
 )

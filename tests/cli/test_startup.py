@@ -265,3 +265,14 @@ def test_a_stamp_ends_when_time_alone_makes_work(selection: str, within: timedel
     assert stamp.until <= int((datetime.now(UTC) + within).timestamp() * 1e9)
     assert read_stamp(path, environment(), stamp.until - 1) is not None
     assert read_stamp(path, environment(), stamp.until) is None
+
+
+def test_a_run_of_plain_functions_imports_neither_an_event_loop_nor_what_the_catalog_does_not_use_of_duckdb(
+    tmp_path: Path,
+) -> None:
+    numbers = "import assetflow as af\n\n\n@af.asset\ndef one() -> int:\n    return 1\n\n\n"
+    numbers += "@af.asset\ndef two(one: int) -> int:\n    return one + 1\n"
+    write(tmp_path, {"pyproject.toml": "[tool.assetflow]\n", "assets/numbers.py": numbers})
+    modules = imported("materialize", "-q", at=tmp_path)
+    assert "_duckdb" in modules
+    assert not modules & {"asyncio", "ssl", "duckdb", "polars", "pydantic", "rich"}

@@ -10,7 +10,6 @@ from typing import assert_never
 from assetflow.define.definitions import Computation
 from assetflow.errors import InternalError
 from assetflow.executor.backends import Backend
-from assetflow.executor.backends.coroutines import CoroutineBackend
 from assetflow.executor.backends.inline import InlineBackend
 from assetflow.executor.backends.pool import ProcessPool
 from assetflow.executor.backends.processes import ProcessBackend
@@ -127,6 +126,9 @@ class Lanes:
             case Lane.THREAD:
                 return ThreadBackend(self._worker, workers=self._workers, deliver=deliver)
             case Lane.ASYNC:
+                # imports asyncio, which most runs do not need
+                from assetflow.executor.backends.coroutines import CoroutineBackend
+
                 return CoroutineBackend(self._worker, deliver=deliver)
             case Lane.PROCESS:
                 if self._pool is None:
