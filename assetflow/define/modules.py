@@ -282,8 +282,8 @@ def asset_files(root: Path) -> Iterator[Path]:
             if _is_folder(entry):
                 if not (path / "pyvenv.cfg").exists():
                     inner.append(path)
-            elif entry.name.endswith((".py", ".sql")):
-                files.append(path)
+            elif entry.name.endswith((".py", ".sql")) and (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
+                files.append(path)  # not a named pipe, which would be waited for
         yield from files
         stack.extend(reversed(inner))
 

@@ -64,7 +64,7 @@ class Coverage:
         places = self._scope.places()
         is_new = self._files.cover(places) or not self.folders
         self.folders = len(places)
-        missed = tuple(self._missed())
+        missed = tuple(self.missed())
         if missed:
             self._tell(missed)
         return is_new
@@ -89,7 +89,8 @@ class Coverage:
         """Stop listening."""
         self._files.close()
 
-    def _missed(self) -> Iterable[Change]:
+    def missed(self) -> Iterable[Change]:
+        """What changed since the last look, whether an event told it or not."""
         for file in sorted(self._scope.files):
             now = _stat(file)
             if file not in self._seen:

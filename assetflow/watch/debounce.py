@@ -7,7 +7,7 @@ A pure function of events and their times. A batch is due when nothing came for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from assetflow.model.change import Change, ChangeKind, merged
 from assetflow.values import dataclass
@@ -59,6 +59,13 @@ class Gathering:
         return Gathering(
             kinds=kinds, events=events, first=self.first if self.events else at, last=max(at, self.last)
         )  # fmt: skip
+
+    def after(self, changes: Iterable[Change]) -> Gathering:
+        """The same with changes that were heard before these and taken already; they make nothing due sooner."""
+        kinds = {change.path: change.kind for change in changes}
+        for path, kind in self.kinds.items():
+            kinds[path] = merged(kinds[path], kind) if path in kinds else kind
+        return replace(self, kinds=kinds)
 
     def due(self, window: Window) -> float | None:
         """The time at which the batch is complete; None while there is nothing to wait for."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import field, replace
 from queue import Empty, SimpleQueue
 from typing import assert_never
@@ -22,7 +22,7 @@ from assetflow.project.tick import Tick
 from assetflow.values import dataclass
 from assetflow.watch.coverage import Coverage
 from assetflow.watch.debounce import EMPTY, Gathering, Window
-from assetflow.watch.job import Job, Stage
+from assetflow.watch.job import Job, Stage, together
 from assetflow.watch.messages import (
     Broken,
     Drop,
@@ -39,7 +39,7 @@ from assetflow.watch.messages import (
     Planned,
     Stop,
 )
-from assetflow.watch.parent import make_parent
+from assetflow.watch.parent import Hand, make_parent
 from assetflow.watch.reports import (
     Canceling,
     Changed,
@@ -57,6 +57,9 @@ from assetflow.watch.reports import (
 
 PATIENCE = 5.0
 """Seconds that a worker gets to record that it was canceled, before it is killed."""
+
+TRIES = 3
+"""How often files that changed meanwhile are loaded again before it is told that they are broken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,9 @@ class Engine:
         self._gathering: Gathering = EMPTY
         self._current: Job | None = None
         self._next: Job | None = None
+        self._leaving: list[tuple[float, Hand]] = []
         self._number = 0
+        self._put_off = 0
         self._asked: _Asked | None = None
         self._paused = False
         self._open = True
@@ -157,6 +162,7 @@ class Engine:
         for job in (self._next, self._current):
             if job is not None:
                 job.hand.say(Stop())
+        self._leaving.clear()
         self._parent.close()
         self._current = self._next = None
 
@@ -167,6 +173,7 @@ class Engine:
     def _wait(self) -> None:
         """Take in what comes next, or see that something is due."""
         instants = [job.kill_at for job in (self._current, self._next) if job is not None and job.kill_at is not None]
+        instants.extend(at for at, _ in self._leaving)
         if not self._paused:
             due = self._gathering.due(self._window)
             if due is not None:
@@ -188,8 +195,7 @@ class Engine:
     def _take(self, item: _Item) -> None:
         match item:
             case tuple():
-                relevant = self._coverage.relevant(item)
-                self._gathering = self._gathering.with_changes(relevant, time.monotonic())
+                self._gather(self._coverage.relevant(item))
             case _From():
                 self._heard(item.worker, item.message)
             case _Asked():
@@ -206,6 +212,9 @@ class Engine:
             case _:
                 assert_never(item)
 
+    def _gather(self, changes: Iterable[Change]) -> None:
+        self._gathering = self._gathering.with_changes(changes, time.monotonic())
+
     def _advance(self) -> None:
         """Begin what is due, and end what had its time."""
         now = time.monotonic()
@@ -213,6 +222,8 @@ class Engine:
             if job is not None and job.kill_at is not None and now >= job.kill_at:
                 job.kill_at = None
                 job.hand.kill()
+        while self._leaving and now >= self._leaving[0][0]:
+            self._leaving.pop(0)[1].kill()
         if self._paused or not self._open:
             return
         due = self._gathering.due(self._window)
@@ -236,9 +247,9 @@ class Engine:
         """Begin a tick; beside one that goes on it loads, plans, and waits for its turn."""
         began = time.monotonic() if first is None else first
         if self._next is not None:  # nobody has to answer what is no longer there
-            self._next.hand.say(Stop())
+            self._let_go(self._next)
             began = min(began, self._next.began)
-            changes = (*self._next.changes, *(change for change in changes if change not in self._next.changes))
+            changes = together(self._next.changes, changes)
             self._next = None
         if self._current is None and self._renew:
             self._renew = False
@@ -250,7 +261,8 @@ class Engine:
             order = replace(order, ask=replace(order.ask, force=True))
         try:
             self._coverage.look()
-            job = Job(number=self._number, hand=self._parent.start(order), changes=changes, began=began)
+            hand = self._parent.start(order)
+            job = Job(number=self._number, hand=hand, changes=changes, began=began, forced=force)
         except AssetflowError as error:
             self._out.append(TickEnded(tick=_unborn(self._number, changes, error)))
             return
@@ -282,7 +294,7 @@ class Engine:
             case Noted():
                 self._out.append(Remarked(text=message.text))
             case Broken():
-                self._finish(job, error=message.error)
+                self._is_broken(job, message.error)
             case Ended():
                 if job is self._current and message.until is not None and message.until > self._now():
                     self._until = message.until
@@ -305,7 +317,39 @@ class Engine:
             )
         else:
             job.stage = Stage.HELD
+            if self._current is not None and self._current.stage is Stage.PLANNING:
+                self._overtake(self._current, job)
         self._compare()
+
+    def _overtake(self, slow: Job, job: Job) -> None:
+        """Let a tick go first that has its plan, where the one before it, of older files, still loads: it may hang."""
+        self._let_go(slow)
+        job.changes, job.began = together(slow.changes, job.changes), min(slow.began, job.began)
+        if slow.forced:
+            self._asked = _Asked(force=True)
+        self._current, self._next = job, None
+        self._go(job)
+
+    def _let_go(self, job: Job) -> None:
+        """Stop a worker whose tick nobody waits for any more, and see to it that it ends."""
+        job.hand.say(Stop())
+        self._leaving.append((time.monotonic() + PATIENCE, job.hand))
+
+    def _go(self, job: Job) -> None:
+        """Let a tick that was held plan again and run."""
+        job.stage, job.planned = Stage.PLANNING, None
+        job.hand.say(Go())
+
+    def _is_broken(self, job: Job, error: AssetflowError) -> None:
+        """Tell that a project cannot be loaded; while its files are being written look again first, a few times."""
+        self._gather(self._coverage.missed())
+        if job.planned is None and self._gathering.events and not job.forced and self._put_off < TRIES:
+            self._put_off += 1
+            self._gathering = self._gathering.after(job.changes)
+            self._take_away(job)
+        else:
+            self._put_off = 0
+            self._finish(job, error=error)
 
     def _compare(self) -> None:
         """Cancel of the run that goes on what the plan that waits does not want.
@@ -336,16 +380,18 @@ class Engine:
 
     def _finish(self, job: Job, *, result: RunResult | None = None, error: AssetflowError | None = None) -> None:
         self._out.append(TickEnded(tick=job.tick(time.monotonic(), result=result, error=error)))
+        self._take_away(job)
+
+    def _take_away(self, job: Job) -> None:
+        """A tick is over; what waits for it begins."""
         if job is self._next:
             self._next = None
             return
         self._current, self._next = self._next, None
-        following = self._current
-        if following is None:
+        if self._current is None:
             self._parent.prepare(self._order)
         else:
-            following.stage, following.planned = Stage.PLANNING, None
-            following.hand.say(Go())
+            self._go(self._current)
 
 
 def _unborn(number: int, changes: tuple[Change, ...], error: AssetflowError) -> Tick:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import field
 from enum import StrEnum
 
@@ -31,7 +31,7 @@ class Stage(StrEnum):
 
 @dataclass(slots=True)
 class Job:
-    """A tick in progress; `began` is the time of its first change (monotonic seconds)."""
+    """A tick in progress; `began` is the time of its first change (monotonic seconds), `forced` that all is rebuilt."""
 
     number: int
     hand: Hand
@@ -44,6 +44,7 @@ class Job:
     dropped: set[str] = field(default_factory=set)
     differences: list[Difference] = field(default_factory=list)
     kill_at: float | None = None
+    forced: bool = False
 
     def plan_is(self, planned: Planned) -> None:
         """Take in the plan; the steps that it has left are counted by asset."""
@@ -105,3 +106,8 @@ class Job:
             f"the worker process {how}{doing}",
             hint="native code that crashes, `os._exit`, or too little memory; the watch goes on with the next change",
         )
+
+
+def together(older: tuple[Change, ...], newer: Iterable[Change]) -> tuple[Change, ...]:
+    """The changes that a tick answers which takes over those of another."""
+    return (*older, *(change for change in newer if change not in older))

@@ -82,7 +82,7 @@ def _scope_of_path(root: Path, path: str) -> Scope:
     if os.path.isdir(place):
         return Scope(root=str(root), folders=frozenset({place}))
     if not glob.has_magic(place) or os.path.exists(place):
-        return Scope(root=str(root), files=frozenset({place}))
+        return Scope(root=str(root), files=frozenset({place, os.path.realpath(place)}))
     folder, name = os.path.split(place)
     deep = False
     while glob.has_magic(folder):

@@ -16,11 +16,12 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from assetflow.catalog.catalog import Catalog
 from assetflow.define.settings import load_settings
-from assetflow.errors import AssetflowError, DefinitionError, InternalError, ProjectNotFoundError
+from assetflow.errors import AssetflowError, DefinitionError, InternalError, ProjectNotFoundError, RunError
 from assetflow.executor.cancel import Cancel
 from assetflow.garbage import uncollected
 from assetflow.model.event import Event, StepFinished
@@ -47,6 +48,7 @@ from assetflow.watch.messages import (
     Prepare,
     Stop,
 )
+from assetflow.watch.places import place_in, told_when_slow
 from assetflow.watch.reach import installed_folders, scope_of_loaded, scope_of_project, scope_of_settings
 from assetflow.watch.signals import interrupt_main
 
@@ -96,8 +98,9 @@ class Worker:
         threading.Thread(target=self._listen, name="assetflow-watch-orders", daemon=True).start()
         try:
             self._carry_out(order)
-        except KeyboardInterrupt:
-            return 0
+        except KeyboardInterrupt as error:
+            if not self._stopped:  # nobody asked: it came out of a module
+                self.say(Broken(error=_interrupt(error, order.root)))
         except AssetflowError as error:
             self.say(Broken(error=error))
         except Exception as error:  # whatever is wrong here is told, and is not the end of the watch
@@ -158,7 +161,8 @@ class Worker:
         if self._catalog is not None and self._catalog.root == project.catalog.root:
             project.catalog = self._catalog
         with contextlib.closing(project):
-            with uncollected():  # what is loaded and planned stays for as long as this process
+            slow = told_when_slow(lambda text: self.say(Noted(text=text)), order.root)
+            with slow, uncollected():  # what is loaded and planned stays for as long as this process
                 planned = self._plan(project, order)
                 gc.freeze()
             if order.hold:
@@ -278,6 +282,10 @@ def worth(planned: planning.Planned) -> Mapping[str, str]:
         inputs = sorted(found[key] for key in graph.specs[asset].upstreams if key in found)
         found[asset] = fingerprint("worth", own, inputs)
     return {asset: found[asset] for asset in planned.plan.verdicts}
+
+
+def _interrupt(error: KeyboardInterrupt, root: Path) -> RunError:
+    return RunError(f"KeyboardInterrupt was raised while the project was loaded{place_in(error.__traceback__, root)}")
 
 
 def _unexpected(error: Exception) -> InternalError:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 import assetflow as af
-from tests.watch.making import TWO, fails, made, ran, save, saw, until, watching, write
+from tests.watch.making import PATIENCE, TWO, fails, made, ran, save, saw, until, watching, write
 
 NUMBERS = TWO["assets/numbers.py"]
 
@@ -211,3 +213,77 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[st
     project = af.Project.load(write(tmp_path, TWO))
     with pytest.raises((af.UsageError, TypeError), match=message):
         project.watch(**options)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of POSIX")
+def test_a_module_that_hangs_when_it_is_imported_is_left_for_the_next_save(tmp_path: Path) -> None:
+    write(tmp_path, TWO)
+    os.mkfifo(tmp_path / "gate")
+    shared = tmp_path / "assets/shared.py"
+    with watching(tmp_path) as watch:
+        next(watch)
+        answered = threading.Event()
+
+        def go_on() -> None:
+            with open(tmp_path / "gate", "w"):  # opens when the module reads it, which waits until this is closed
+                save(shared, TWO["assets/shared.py"].replace("10", "20"))
+                answered.wait(PATIENCE)
+
+        person = threading.Thread(target=go_on, daemon=True)
+        person.start()
+        save(shared, "open('gate').read()\n" + TWO["assets/shared.py"])
+        tick = next(watch)
+        answered.set()
+        person.join()
+        assert tick.ok
+        assert ran(tick)["total"] == "materialized"
+        assert [Path(change.path).name for change in tick.changes] == ["shared.py"]
+
+
+def test_files_that_are_being_written_are_loaded_again_before_they_are_called_broken(tmp_path: Path) -> None:
+    write(tmp_path, TWO)
+    shared = tmp_path / "assets/shared.py"
+    good = TWO["assets/shared.py"].replace("10", "30")
+    with watching(tmp_path) as watch:
+        next(watch)
+        save(shared, f"from pathlib import Path\nPath(__file__).write_text({good!r})\nraise RuntimeError('half')\n")
+        tick = next(watch)
+        assert tick.error is None
+        assert ran(tick)["total"] == "materialized"
+
+
+def test_an_interrupt_that_a_module_raises_is_told_with_its_place(tmp_path: Path) -> None:
+    write(tmp_path, TWO)
+    with watching(tmp_path) as watch:
+        next(watch)
+        save(tmp_path / "assets/shared.py", "\nraise KeyboardInterrupt\n")
+        assert "at `assets/shared.py:2`" in str(next(watch).error)
+
+
+def test_a_source_behind_a_link_is_watched_where_it_is(tmp_path: Path) -> None:
+    source = """
+import polars as pl
+
+import assetflow as af
+
+af.source("raw", path="data.csv")
+
+
+@af.asset
+def size(raw: pl.DataFrame) -> int:
+    return raw.height
+"""
+    place = write(tmp_path / "project", {"assets/a.py": source})
+    real = write(tmp_path, {"elsewhere/real.csv": "n\n1\n"}) / "elsewhere/real.csv"
+    (place / "data.csv").symlink_to("../elsewhere/real.csv")
+    with watching(place) as watch:
+        next(watch)
+        real.write_text("n\n1\n2\n")
+        assert ran(until(watch, lambda tick: bool(ran(tick)))) == {"size": "materialized"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of POSIX")
+def test_a_named_pipe_in_an_asset_folder_is_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, TWO)
+    os.mkfifo(tmp_path / "assets/pipe.py")
+    assert len(list(af.Project.load(tmp_path).plan().steps)) == 3
