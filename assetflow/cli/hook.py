@@ -10,6 +10,7 @@ from collections.abc import Callable
 from assetflow.cli.session import Session
 from assetflow.define.settings import Settings
 from assetflow.project.tick import Tick
+from assetflow.scheduler.ending import kill_group
 
 
 def run_hook(
@@ -17,7 +18,7 @@ def run_hook(
 ) -> None:
     """Run a shell command in the project's folder, with the tick as JSON on stdin and its main facts in variables.
 
-    Its output goes to stderr. `say` is told the command and its exit code.
+    Its output goes to stderr. It ends when the watch is interrupted. `say` is told the command and its exit code.
     """
     environ = {
         **session.environ,
@@ -27,11 +28,17 @@ def run_hook(
         "ASSETFLOW_TICK_CHANGES": os.pathsep.join(change.path for change in tick.changes),
     }
     session.screen.flush()
-    done = subprocess.run(
-        command, shell=True, cwd=settings.root, env=environ, input=json.dumps(tick.to_json(), default=str), text=True,
-        stdout=_descriptor(session), check=False,
+    process = subprocess.Popen(
+        command, shell=True, cwd=settings.root, env=environ, stdin=subprocess.PIPE, stdout=_descriptor(session),
+        start_new_session=True,
     )  # fmt: skip
-    say(command, done.returncode)
+    try:
+        process.communicate(json.dumps(tick.to_json(), default=str).encode())
+    finally:
+        if process.poll() is None:  # the watch was interrupted
+            kill_group(process)
+            process.wait()
+    say(command, process.returncode)
 
 
 def status_of(tick: Tick) -> str:

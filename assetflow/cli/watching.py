@@ -12,6 +12,7 @@ from types import FrameType
 from assetflow.cli.hook import run_hook
 from assetflow.cli.keys import Keys
 from assetflow.cli.main import CANCELED
+from assetflow.cli.reader import when_reader_leaves
 from assetflow.cli.session import Session
 from assetflow.cli.watch_json import JsonLines
 from assetflow.cli.watch_screen import WatchScreen
@@ -26,12 +27,16 @@ from assetflow.watch.reports import Report, TickEnded
 
 
 def follow(session: Session, settings: Settings, ask: Ask, way: WatchWay, *, hook: str | None) -> int:
-    """Watch until the user quits (0) or interrupts (130); a selection that means nothing from the start is an error."""
+    """Watch until the user quits (0) or interrupts (130), or nobody reads the output any more (0).
+
+    A selection that means nothing from the start is an error.
+    """
     project = Project(settings=settings, environ=session.environ)
     engine = make_engine(project, ask, way)
     output = JsonLines(session.screen) if session.json else WatchScreen(session, settings, check=way.check)
     with interruptible(session), Keys(engine) as keys:
         output.keys(keys.active)
+        when_reader_leaves(session.screen.out, engine.quit)
         try:
             for report in engine.reports():
                 if isinstance(report, TickEnded):
@@ -41,6 +46,8 @@ def follow(session: Session, settings: Settings, ask: Ask, way: WatchWay, *, hoo
                     if hook is not None:
                         run_hook(session, hook, report.tick, settings, say=output.hooked)
                     output.idle()
+                if session.screen.reader_left or session.screen.lost is not None:
+                    break
         except KeyboardInterrupt:
             output.end()
             _close(engine)
@@ -48,6 +55,7 @@ def follow(session: Session, settings: Settings, ask: Ask, way: WatchWay, *, hoo
             return CANCELED
         finally:
             output.end()
+            _close(engine)
     return 0
 
 

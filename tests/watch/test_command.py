@@ -101,6 +101,38 @@ def test_every_event_is_a_line_of_json(tmp_path: Path) -> None:
     assert process("query", "select count(*) as n from materializations", "--json", at=project).json == [{"n": 4}]
 
 
+def test_a_watch_ends_when_nobody_reads_it_any_more(tmp_path: Path) -> None:
+    with command(write(tmp_path, {"assets/one.py": ONE}), "--json") as child:
+        event(child, "tick")
+        assert child.stdout is not None
+        child.stdout.close()  # as an editor that is gone: there is nothing to write, and yet it is noticed
+        assert child.wait(timeout=PATIENCE) == 0
+        child.stdout = None
+
+
+def test_a_full_disk_behind_the_output_ends_a_watch(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no device that is always full")
+    write(tmp_path, {"assets/one.py": ONE})
+    with full.open("w") as out:
+        ended = subprocess.run(
+            [sys.executable, "-m", "assetflow", "watch"], cwd=tmp_path, env=environment(), timeout=PATIENCE,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr.splitlines()[-1][:37]) == (1, "error: the output cannot be written: ")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the hook waits for a named pipe")
+def test_a_hook_that_goes_on_ends_with_the_watch(tmp_path: Path) -> None:
+    write(tmp_path, {"assets/one.py": ONE})
+    os.mkfifo(tmp_path / "held")
+    with command(tmp_path, "--exec", "sleep 1000 > held; true") as child, (tmp_path / "held").open() as held:
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=PATIENCE) == 130
+        assert held.read() == ""  # at its end: no process has it open for writing
+
+
 def test_lines_without_a_terminal(tmp_path: Path) -> None:
     project = write(tmp_path, {"assets/sales.py": TABLE})
     with command(project) as child:
