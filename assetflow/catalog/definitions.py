@@ -28,12 +28,13 @@ from read_json($path, format = 'newline_delimited', maximum_object_size = 671088
     asset: 'VARCHAR', columns: 'VARCHAR[][]'}) d, unnest(d.columns) t(c)"""
 
 
+_dumps = json.JSONEncoder(sort_keys=True).encode
 _FIELDS = tuple(field.name for field in fields(AssetRow))
 
 
 def _line(row: AssetRow) -> str:
     """A row as JSON; its values are plain already, and `asdict` would copy each of them."""
-    return json.dumps({name: getattr(row, name) for name in _FIELDS}, sort_keys=True)
+    return _dumps({name: getattr(row, name) for name in _FIELDS})
 
 
 def digest_of(definitions: Sequence[AssetRow]) -> str:

@@ -20,7 +20,7 @@ select distinct p.asset, d.definition, p.partition, q.key
 from inside.pointers p
 join inside.assets a on a.asset = p.asset {_DEFINITION}
 left join inside.partitions q on q.partition = p.partition
-where a.key in (select unnest(?::varchar[]))
+where a.key in (select unnest(?::varchar[])) and not (d.definition is null and p.partition = 0)
 order by p.asset, p.partition"""
 
 _MOVED = f"""

@@ -249,7 +249,12 @@ class Wave:
                     uris.append(value.payload["uri"])
         self.ledger.record(tuple(events), uris=tuple(uris))
         self.queue.finish(task.number, good)
-        self.gate.leave(task.number)
+        self._leave(task.number)
+
+    def _leave(self, number: int) -> None:
+        """Let go of what was kept for a task that has ended."""
+        self._decisions.pop(number, None)
+        self.gate.leave(number)
 
     def _kept(self, place: Place) -> Made:
         """The value that is published already, for a step that returned Unchanged."""
@@ -272,7 +277,7 @@ class Wave:
         self.ledger.record(tuple(events))
         is_new = any(decision.reuse is not None for decision in decisions)
         self.queue.finish(task.number, StepStatus.REUSED if is_new else StepStatus.UNCHANGED)
-        self.gate.leave(task.number)
+        self._leave(task.number)
 
     def _failed(self, task: Task, outcome: Outcome) -> None:
         policy, failure = self.specs[task.asset].retry, outcome.failure
@@ -311,7 +316,7 @@ class Wave:
         for number in self.queue.finish(task.number, status):
             events += self._all(self.tasks[number], StepStatus.SKIPPED, caused_by=culprit)
         self.ledger.record(tuple(events))
-        self.gate.leave(task.number)
+        self._leave(task.number)
 
     def _all(self, task: Task, status: StepStatus, **more: object) -> list[Event]:
         return self.ledger.all_finished(

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any
 
 from assetflow.executor.undeclared.readers import reading_functions
@@ -98,16 +98,20 @@ _hooked = False
 _parts = contextlib.ExitStack()
 
 
-@contextlib.contextmanager
-def watching() -> Iterator[Seen]:
+class watching:  # noqa: N801
     """Note what is read inside, where a run has `installed` the means to see it."""
-    # files carry the system's time, so that is the clock to compare with
-    seen = Seen(time.time_ns())
-    token = _current.set(seen)
-    try:
-        yield seen
-    finally:
-        _current.reset(token)
+
+    # a class: every step goes through here, and a generator costs ten times as much
+    __slots__ = ("_seen", "_token")
+
+    def __enter__(self) -> Seen:
+        # files carry the system's time, so that is the clock to compare with
+        self._seen = Seen(time.time_ns())
+        self._token: Token[Seen | None] = _current.set(self._seen)
+        return self._seen
+
+    def __exit__(self, *_exc: object) -> None:
+        _current.reset(self._token)
 
 
 @contextlib.contextmanager
