@@ -23,7 +23,8 @@ def difference_words(finding: Mapping[str, Any]) -> str:
     if finding.get("rounding"):
         largest = finding["largest_relative_difference"]
         return f"is equal but for rounding in {columns}, by {largest:.1e} at most: float_tolerance= takes it for equal"
-    text = "is not deterministic" + (f": {columns} differ" if columns else "")
+    differ = "differs" if len(finding.get("columns") or ()) == 1 else "differ"
+    text = "is not deterministic" + (f": {columns} {differ}" if columns else "")
     rows = finding.get("rows") or ()
     if rows:
         name, (first, second) = next(iter(rows[0]["values"].items()))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from assetflow.cli.columns import Cell, columns
+from assetflow.cli.columns import Cell, columns, printable
 from assetflow.cli.screen import VERDICT_STYLES, Screen
 from assetflow.cli.words import fresh_words, partitions_text
 from assetflow.model.plan import Explanation, Plan, Verdict, VerdictGroup
@@ -63,7 +63,9 @@ def explanation_text(
             lines += _node_lines(screen, node, lead, below)
             if not node.repeated:
                 inner = screen.style(below + ("│  " if node.upstream else "   "), "dim")
-                lines += [f"{inner}accepted: {accepted_words(note)}" for note in accepted.get(node.asset, ())]
+                lines += [
+                    f"{inner}accepted: {printable(accepted_words(note))}" for note in accepted.get(node.asset, ())
+                ]
     return "\n".join(lines)
 
 

@@ -68,6 +68,9 @@ def by_process(): return open("data/a.txt").read() + os.environ.get(name(), "")
 @af.asset
 def by_variable(): return os.environ.get(name()), os.getenv(name().lower()), name() + "2" in os.environ
 
+@af.asset
+def by_expansion(): return os.path.expandvars("$APP_REGION"), Path.home().name
+
 @af.asset(version_of=["data/a.txt"])
 def declared_file(): return open("data/a.txt").read()
 @af.asset(version_of=["data/parts"])
@@ -94,6 +97,11 @@ def imports():
     try: open("data/nowhere.txt")
     except FileNotFoundError: return helper.one()
 @af.asset
+def library_that_looks_for_home():
+    import netrc
+    try: netrc.netrc()
+    except OSError: return 1
+@af.asset
 def handed_on():
     return len(dict(os.environ)) + len(os.environ.copy()) + len({**os.environ, "A": "1"}) > 0
 @af.asset
@@ -114,6 +122,7 @@ EXPECTED = {
     "by_script": {("file", "data/script.py")},
     "by_process": {A, ("variable", "APP_REGION")},
     "by_variable": {("variable", "APP_REGION"), ("variable", "app_region"), ("variable", "APP_REGION2")},
+    "by_expansion": {("variable", "APP_REGION"), ("variable", "USERPROFILE" if os.name == "nt" else "HOME")},
 }
 
 

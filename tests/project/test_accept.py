@@ -141,3 +141,12 @@ def test_an_explanation_says_what_was_accepted(tmp_path: Path) -> None:
     }  # fmt: skip
     project(tmp_path, "2 - 1").materialize("number", force=True)
     assert "accepted" not in assetflow("plan", "--explain", "parts", at=tmp_path).out
+
+
+def test_a_reason_of_several_lines_is_one_line_on_the_screen(tmp_path: Path) -> None:
+    project(tmp_path).materialize()
+    project(tmp_path, "2 - 1")
+    done = assetflow("accept", "number", "--reason", "first\nsecond \x1b[31m", "--by", "ana", at=tmp_path)
+    assert r"by ana: first\nsecond \x1b[31m (run " in done.err
+    shown = assetflow("plan", "--explain", "number", at=tmp_path).out
+    assert r"   accepted: first\nsecond \x1b[31m (by ana; " in shown

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from assetflow.cli.columns import printable
 from assetflow.cli.options import Command, environment_option
 from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
@@ -47,4 +48,4 @@ def command(
     if done.left:
         names = first_of([f"`{name}`" for name in done.left], 5)
         session.screen.talk(f"not stale by code, left alone: {names}")
-    session.screen.talk(f"by {done.by}: {done.reason} (run {done.run_id})")
+    session.screen.talk(printable(f"by {done.by}: {done.reason} (run {done.run_id})"))

@@ -6,8 +6,9 @@ Modules of the project are followed attribute by attribute; the first thing that
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from assetflow.define.code.origin import Origin, Origins
@@ -85,7 +86,7 @@ class Names:
         """What an attribute path on a module stands for; the module itself where the path is empty."""
         origin = self.origins.of_module(module)
         if origin is not Origin.PROJECT:
-            return Foreign(origin, module.__name__, "")
+            return self._patched(module, path) or Foreign(origin, module.__name__, "")
         if not path:
             return Whole(module)
         name, _, rest = path.partition(".")
@@ -97,6 +98,33 @@ class Names:
                 return None
             return Held(names, name, made, rest)
         return self._from(names, name, rest)
+
+    def _patched(self, module: ModuleType, path: str) -> Held | None:
+        """A function or class of the project that was put into a module of somebody else; None is nothing like that."""
+        while path:
+            name, _, path = path.partition(".")
+            names = vars(module)
+            value = names.get(name, NOTHING)
+            if not isinstance(value, ModuleType):
+                return Held(names, name, value, path) if self._is_of_project(value, module) else None
+            module = value
+        return None
+
+    def _is_of_project(self, value: object, module: ModuleType) -> bool:
+        if isinstance(value, FunctionType):
+            names = value.__globals__
+            home = names.get("__name__")
+        elif isinstance(value, type):
+            home = value.__module__
+            names = vars(sys.modules.get(home, module)) if isinstance(home, str) else {}
+        else:
+            return False
+        if names is vars(module) or not isinstance(home, str) or _top(home) == _top(module.__name__):
+            return False  # the rule, and quick
+        if isinstance(value, FunctionType):
+            return self.sources.origin_of_code(value.__code__, names) is Origin.PROJECT
+        file = names.get("__file__")
+        return isinstance(file, str) and self.origins.of_file(file) is Origin.PROJECT
 
     def _from(self, names: Globals, name: str, rest: str) -> Place:
         value = names.get(name, NOTHING)
@@ -112,7 +140,9 @@ class Names:
         if use.level == 0:
             origin = self.origins.of_name(use.module)
             if origin is not Origin.PROJECT:
-                return Foreign(origin, use.module, use.name)
+                module = sys.modules.get(use.module)
+                patched = self._patched(module, f"{use.name}.{use.path}".strip(".")) if module is not None else None
+                return patched or Foreign(origin, use.module, use.name)
         try:
             module = run_import(
                 names,
@@ -184,6 +214,10 @@ class Names:
             else:
                 return NOTHING
         return value
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _standard(origins: Origins, module: str) -> Any:

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from assetflow.executor.undeclared.seen import Seen
 
-_BETWEEN = frozenset({"os", "collections.abc", "_collections_abc", __name__})
+_BETWEEN = frozenset(
+    {
+        "os", "collections.abc", "_collections_abc", "posixpath", "ntpath", "pathlib", "pathlib._local", "tempfile",
+        __name__,
+    }
+)  # fmt: skip
 """Modules that stand between `os.environ` and who asks."""
 
 _look: Callable[[], Seen | None] = lambda: None  # noqa: E731 (a slot that a run fills)
