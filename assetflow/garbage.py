@@ -39,5 +39,5 @@ def end_without_looking() -> None:
     if any(left[kind] > 0 and hasattr(kind, "__del__") and not issubclass(kind, _HARMLESS) for kind in left):
         return
     counting = {cls.__module__.split(".")[0] for cls in object.__subclasses__() if type(cls).__module__ == "nanobind"}
-    if "duckdb" not in sys.modules and counting <= {"_duckdb"}:
+    if not counting:
         gc.freeze()

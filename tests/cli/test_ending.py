@@ -27,6 +27,7 @@ class Holder:
         (HOLDER + "kept = Holder()", False),
         ("class Own:\n    def __del__(self): pass\nown = [Own()]", False),
         ("import duckdb", False),
+        ("import _duckdb\nconnection = _duckdb.connect()", False),
     ],
 )
 def test_nothing_is_looked_through_at_the_end_unless_something_would_be_missed(
