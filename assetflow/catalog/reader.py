@@ -37,17 +37,20 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.identity = identity(path)
-        self._con = duckdb.connect(":memory:")
+        con = duckdb.connect(":memory:")
         try:
-            self._con.execute("set enable_progress_bar = false")
-            self._con.execute("set TimeZone = 'UTC'")  # answers are the same on every machine
-            self._con.execute(f"attach {literal(str(path))} as catalog (read_only)")
+            con.execute("set enable_progress_bar = false")
+            con.execute("set TimeZone = 'UTC'")  # answers are the same on every machine
+            con.execute(f"attach {literal(str(path))} as catalog (read_only)")
         except BaseException:
-            self._con.close()
+            con.close()
             raise
+        self._con: Connection | None = con
 
     def cursor(self) -> Connection:
         """A connection of one's own for one question; the caller closes it."""
+        if self._con is None:
+            raise duckdb.ConnectionException("the catalog was closed")
         cursor = self._con.cursor()
         cursor.execute("use catalog")
         return cursor
@@ -62,7 +65,9 @@ class Reader:
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
-        self._con.close()
+        if self._con is not None:
+            self._con.close()
+        self._con = None  # a process that ends without looking for garbage would be told that it is left over
 
 
 def open_reader(paths: Paths, *, lock_timeout: float) -> Reader:

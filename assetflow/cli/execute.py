@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -56,7 +57,8 @@ def carry_out(session: Session, project: Project, ask: Ask, way: RunWay) -> int:
     with _out_of_sight():
         with uncollected():  # what is loaded and planned is many objects, and all of them stay
             planned = project.planned(ask)
-            gc.freeze()
+            if "duckdb" not in sys.modules:
+                gc.freeze()  # its connections, as of a query that was read, would be told to be left over at the end
         note_plan(session, planned)
         result = _run(session, project, planned, way)
     if session.json:

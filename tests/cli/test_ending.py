@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import assetflow as af
 from tests.cli.calling import environment, write
 
 HOLDER = """
@@ -54,3 +56,22 @@ def test_what_an_asset_has_written_to_an_open_file_is_on_the_disk_after_the_comm
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert [(tmp_path / name).read_text() for name in ("held.txt", "global.txt")] == ["held", "global"]
+
+
+def connections() -> int:
+    """The connections to DuckDB that there are in this process."""
+    return sum(type(found).__name__ == "DuckDBPyConnection" for found in gc.get_objects())
+
+
+def test_a_closed_project_leaves_no_connection_over_that_the_end_of_the_process_would_tell_of(tmp_path: Path) -> None:
+    asset = "import assetflow as af\n\n@af.asset\ndef a() -> int:\n    return 1\n"
+    write(tmp_path, {"pyproject.toml": "[tool.assetflow]\n", "assets/a.py": asset})
+    gc.collect()
+    before = connections()
+    project = af.Project.load(tmp_path)
+    assert project.materialize().ok
+    held = project.catalog.snapshot("prod")
+    assert held.current.keys() == {"a"}
+    assert connections() > before
+    project.close()
+    assert connections() <= before
