@@ -23,6 +23,9 @@ from assetflow.define.sql.macros import SqlMacro
 from assetflow.define.sql.parse import QueryCache
 from assetflow.errors import AssetflowError, Problem, did_you_mean
 
+_CIRCLE = "its own imports lead back here before it has that name: move what both files need into a third one"
+"""The hint where a module of the project is not there any more: it was not loaded to its end."""
+
 
 def load_definitions(
     settings: Settings, space: ModuleSpace, *, only: Container[Path] | None = None
@@ -155,11 +158,12 @@ def _in_words(error: BaseException, space: ModuleSpace) -> tuple[str, str | None
         case ImportError(name=str(name), path=str(path)):
             wanted = re.match(r"cannot import name '(\w+)'", text)
             module = sys.modules.get(name)
-            if wanted is None or module is None:
-                return text, None
             file = Path(path)
+            if wanted is None or (module is None and not file.is_relative_to(space.project)):
+                return text, None
             place = file.relative_to(space.project).as_posix() if file.is_relative_to(space.project) else path
-            return f"cannot import `{wanted[1]}` from `{place}`", did_you_mean(wanted[1], vars(module))
+            hint = _CIRCLE if module is None else did_you_mean(wanted[1], vars(module))
+            return f"cannot import `{wanted[1]}` from `{place}`", hint
         case AttributeError(name=str(name), obj=ModuleType() as module):
             return text, did_you_mean(name, dir(module))
         case _:

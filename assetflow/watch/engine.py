@@ -307,6 +307,8 @@ class Engine:
                 assert_never(message)
 
     def _has_plan(self, job: Job, planned: Planned) -> None:
+        if job is self._current and planned.held:
+            return  # its turn came meanwhile: it plans once more
         job.plan_is(planned)
         if job is self._current:
             if job.stage is Stage.PLANNING:

@@ -45,6 +45,8 @@ def make_engine(project: Project, ask: Ask, way: WatchWay, *, environment: str |
             "a project of assets given as objects cannot be watched: their code is in this process",
             hint="put them into files and use `Project.load(folder).watch(...)`",
         )
+    if isinstance(way.debounce, bool) or not isinstance(way.debounce, int | float):
+        raise UsageError(f"debounce is {way.debounce!r}, which is no number", hint="give seconds from 0 to 60")
     if not 0 <= way.debounce <= 60:
         raise UsageError(f"a debounce of {way.debounce:g} s makes no sense", hint="give seconds from 0 to 60")
     if way.workers is not None and way.workers < 1:

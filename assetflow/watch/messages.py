@@ -80,7 +80,7 @@ class Planned:
 
     `worth` maps each asset that the plan looks at to a hash of all that decides its value: while that is the same, a
     step that still runs for an earlier plan makes what this one wants. `until` is the time (seconds since the epoch)
-    at which time alone changes the plan.
+    at which time alone changes the plan. `held`: it waits for its turn, and is made once more then.
     """
 
     plan: Plan
@@ -88,6 +88,7 @@ class Planned:
     until: float | None
     notices: tuple[str, ...]
     workers: int
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,7 +182,7 @@ class Worker:
         for left in reversed(range(TRIES)):
             try:
                 self._load(project)
-                return self._plan_again(project, order)
+                return self._plan_again(project, order, held=order.hold)
             except DefinitionError as error:
                 if not left or any(problem.slug != OUTDATED for problem in error.problems):
                     raise
@@ -199,7 +199,7 @@ class Worker:
         scope = scope | scope_of_project(project) | scope_of_loaded(loaded)
         self.say(Loaded(scope=scope, assets=len(loaded.graph.keys)))
 
-    def _plan_again(self, project: Project, order: Order) -> planning.Planned:
+    def _plan_again(self, project: Project, order: Order, *, held: bool = False) -> planning.Planned:
         if not order.check:
             for run_id in project.recover():
                 self.say(Noted(text=f"run {run_id} was interrupted; its finished steps count"))
@@ -212,6 +212,7 @@ class Worker:
                 until=None if until is None else until / 1e9,
                 notices=tuple(notice.message for notice in planned.notices),
                 workers=order.workers or project.settings.worker_count,
+                held=held,
             )
         )
         return planned

@@ -205,11 +205,12 @@ def test_only_projects_of_files_are_watched() -> None:
     ("options", "message"),
     [
         ({"debounce": -1}, "debounce of -1 s"),
+        ({"debounce": "1"}, "debounce is '1', which is no number"),
         ({"workers": 0}, "0 workers"),
         ({"debouce": 1}, "did you mean `debounce`"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[str, float], message: str) -> None:
+def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[str, float | str], message: str) -> None:
     project = af.Project.load(write(tmp_path, TWO))
     with pytest.raises((af.UsageError, TypeError), match=message):
         project.watch(**options)
@@ -287,3 +288,14 @@ def test_a_named_pipe_in_an_asset_folder_is_not_waited_for(tmp_path: Path) -> No
     write(tmp_path, TWO)
     os.mkfifo(tmp_path / "assets/pipe.py")
     assert len(list(af.Project.load(tmp_path).plan().steps)) == 3
+
+
+def test_modules_that_import_each_other_are_told_in_the_words_of_the_project(tmp_path: Path) -> None:
+    write(tmp_path, TWO)
+    write(tmp_path, {"assets/shared.py": "from amounts import late\n" + TWO["assets/shared.py"]})
+    write(tmp_path, {"assets/amounts.py": "from shared import scale\nlate = 1\n"})
+    with pytest.raises(af.DefinitionError) as caught:
+        af.Project.load(tmp_path).plan()
+    problem = caught.value.problems[0]
+    assert problem.message == "ImportError: cannot import `late` from `assets/amounts.py`"
+    assert "lead back here" in str(problem.hint)
