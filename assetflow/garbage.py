@@ -32,12 +32,13 @@ def end_without_looking() -> None:
     Not where an object is left that does something at its end, such as a file with what was not written yet, nor where
     a library is loaded that counts what is left over, and complains.
     """
-    streams = {id(found): type(found) for found in (sys.stdin, sys.stdout, sys.stderr)}
-    streams |= {id(found): type(found) for found in (sys.__stdin__, sys.__stdout__, sys.__stderr__)}
+    if any(type(cls).__module__ == "nanobind" for cls in object.__subclasses__()):
+        return
+    given = (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    parts = (part for stream in given for part in (stream, getattr(stream, "buffer", None)))
+    streams = {id(part): type(part) for part in parts}
     left = Counter(map(type, gc.get_objects()))
     left.subtract(streams.values())
     if any(left[kind] > 0 and hasattr(kind, "__del__") and not issubclass(kind, _HARMLESS) for kind in left):
         return
-    counting = {cls.__module__.split(".")[0] for cls in object.__subclasses__() if type(cls).__module__ == "nanobind"}
-    if not counting:
-        gc.freeze()
+    gc.freeze()
