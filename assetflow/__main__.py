@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
 
 def main() -> None:
@@ -20,6 +21,10 @@ def main() -> None:
 
         end_programs()
         os._exit(ended.code)
+    if threading.active_count() > 1 or "multiprocessing" in sys.modules:
+        from assetflow.cli.leaving import wait_for_rest
+
+        wait_for_rest(sys.stderr)
     sys.exit(ended.code)
 
 

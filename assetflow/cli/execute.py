@@ -138,9 +138,14 @@ def interruptible(screen: Screen, display: Display, cancel: Cancel) -> Iterator[
         yield
         return
     asked = False
+    owner = os.getpid()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal asked
+        if os.getpid() != owner:  # a child that a step has forked: the run is not its to cancel
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         if asked:
             os.write(2, b"\x1b[?25h\n" if screen.err_is_terminal else b"\n")
             end_programs(at_once=True)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assetflow.catalog.rows import RunRow, StepRow
-from assetflow.errors import DefinitionError, UsageError
+from assetflow.errors import DefinitionError, UnknownAssetError, UnknownPartitionError, UsageError, did_you_mean
 from assetflow.executor.result import COUNTED, StepResult
 from assetflow.model.clock import to_text
-from assetflow.model.record import StepStatus
+from assetflow.model.keys import show
+from assetflow.model.record import RunStatus, StepStatus
 from assetflow.project.folder import output_path
 from assetflow.project.request import Ask
 from assetflow.values import dataclass
@@ -31,6 +32,9 @@ _FAILED = """
 select asset, "partition", attempt, started_at + to_microseconds(cast(seconds * 1000000 as bigint)) as ended,
     coalesce(nullif(traceback, ''), error_message, 'failed') as text
 from attempts where run_id = ? and status = 'failed' order by step, asset, "partition", attempt"""
+
+_FIELDS = frozenset({"at", "asset", "partition", "stream", "level", "text"})
+"""What every captured line has."""
 
 LAST = "last"
 """Stands for the newest run wherever a run id is asked for."""
@@ -169,6 +173,22 @@ def run_output(
             yield _error_line(step, step.attempts, step.finished_at, text)
 
 
+def check_step(project: Project, row: RunRow, asset: str, partition: str | None) -> None:
+    """Raise UnknownAssetError or UnknownPartitionError where a run that is over had no such step."""
+    if row.status == RunStatus.RUNNING:
+        return
+    places: dict[str, set[str]] = {}
+    for step in project.catalog.steps(row.run_id):
+        places.setdefault(step.asset, set()).update(() if step.partition is None else (step.partition,))
+    where = f"`assetflow run {row.run_id}` lists its steps"
+    if asset not in places:
+        hint = did_you_mean(asset, places) or where
+        raise UnknownAssetError(f"run {row.run_id} had no step `{asset}`", hint=hint, asset=asset)
+    if partition is not None and partition not in places[asset]:
+        hint = did_you_mean(partition, places[asset]) or where
+        raise UnknownPartitionError(f"run {row.run_id} had no step `{show(asset, partition)}`", hint=hint)
+
+
 def _error_line(step: StepRow, attempt: int, at: str | None, text: str) -> dict[str, Any]:
     """How an attempt failed, as a line of output."""
     return {
@@ -191,6 +211,8 @@ def _captured(
                 line = json.loads(text)
             except ValueError:
                 continue  # half a line of a process that was killed
+            if not isinstance(line, dict) or not line.keys() >= _FIELDS:
+                continue  # damaged
             if (names is None or line["asset"] in names) and partition in (None, line["partition"]):
                 yield {"attempt": 1, **line}
         if not goes_on:

@@ -146,3 +146,28 @@ def test_a_working_folder_that_was_removed_is_no_traceback(tmp_path: Path) -> No
         )
         assert "Traceback" not in ended.stderr
         assert ended.returncode == code, ended.stderr
+
+
+def test_logs_of_a_step_that_the_run_did_not_have_name_the_nearest(tmp_path: Path) -> None:
+    text = """import assetflow as af
+days = af.StaticPartitions(["first", "second"])
+
+@af.asset(partitions=days)
+def daily() -> int:
+    print("said")
+    return 1
+"""
+    write(tmp_path, {"assets/daily.py": text})
+    assert process("materialize", at=tmp_path).code == 0
+    for place, message, hint in (
+        ("dayly", "had no step `dayly`", "did you mean `daily`?"),
+        ("daily@firts", "had no step `daily@firts`", "did you mean `first`?"),
+    ):
+        ended = process("logs", "last", place, at=tmp_path)
+        assert ended.code == 2
+        assert message in ended.err
+        assert hint in ended.err
+    (output,) = (tmp_path / "catalog" / "log" / "output").iterdir()
+    with open(output, "a") as file:
+        file.write('5\n{"text": 1}\nnot json\n')
+    assert process("logs", "last", "daily@first", at=tmp_path).out.endswith("daily@first │ said\n")

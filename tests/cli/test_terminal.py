@@ -294,6 +294,36 @@ def test_a_second_interrupt_ends_worker_processes_and_what_they_started(tmp_path
     ]  # fmt: skip
 
 
+LEAVES = """
+import multiprocessing, threading, time
+
+import assetflow as af
+
+
+@af.asset
+def leaves() -> int:
+    threading.Thread(target=time.sleep, args=(600,), name="uploader", daemon=False).start()
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,), name="helper").start()
+    return 1
+"""
+
+
+def test_a_command_says_which_threads_it_waits_for_and_an_interrupt_ends_them(tmp_path: Path) -> None:
+    write(tmp_path, {"assets/leaves.py": LEAVES})
+    child = subprocess.Popen(
+        [sys.executable, "-m", "assetflow", "materialize"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    left = "thread `uploader`, process `helper`"
+    until(child, f"note: waiting for what a step has started and left: {left}; Ctrl-C ends it")
+    child.send_signal(signal.SIGINT)
+    assert child.stderr is not None
+    assert child.stderr.read() == ""  # the other process has ended, too
+    assert closed(child) == 130
+    (run,) = process("runs", "--json", at=tmp_path).json
+    assert run["status"] == "succeeded"
+
+
 def test_a_second_interrupt_ends_the_process_and_the_next_command_recovers(tmp_path: Path) -> None:
     write(tmp_path, {"assets/sleeper.py": SLEEPER})
     child = asleep(tmp_path)

@@ -15,7 +15,7 @@ from assetflow.cli.session import Session
 from assetflow.cli.table import COMMANDS
 from assetflow.cli.words import moment
 from assetflow.model.keys import show
-from assetflow.project.past_runs import find_run, run_output
+from assetflow.project.past_runs import check_step, find_run, run_output
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "dim"}
@@ -48,6 +48,8 @@ def command(session: Session, run_id: str, asset: str | None, level: str | None,
                     screen.flush()
                     if screen.reader_left:
                         return
+        if name is not None and not lines:
+            check_step(project, row, name, partition)
     if session.json:
         # one line of text a captured line: long outputs stay readable
         body = ",\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
