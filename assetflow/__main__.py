@@ -22,6 +22,7 @@ def main() -> None:
         end_programs()
         os._exit(ended.code)
     if threading.active_count() > 1 or "multiprocessing" in sys.modules:
+        # only then: most commands leave nothing
         from assetflow.cli.leaving import wait_for_rest
 
         wait_for_rest(sys.stderr)
