@@ -48,6 +48,10 @@ def every(con: Connection) -> set[int]:
     return {row[0] for row in con.execute("select asset from inside.assets").fetchall()}
 
 
+_NO_COLUMNS = "[]"
+"""The schema of a frame without columns, which polars makes and DuckDB reads as no table."""
+
+
 def refresh(con: Connection, assets: Iterable[int], *, store_root: Path) -> list[Notice]:
     """Make the views of these assets anew; a view whose files cannot be read is left out, with a notice."""
     numbers = sorted(set(assets))
@@ -55,7 +59,8 @@ def refresh(con: Connection, assets: Iterable[int], *, store_root: Path) -> list
         return []
     files: dict[str, list[tuple[str | None, str, str | None]]] = {}
     for asset, partition, uri, schema in con.execute(_FILES, [ENVIRONMENT, numbers]).fetchall():
-        files.setdefault(asset, []).append((partition, uri, schema))
+        if schema != _NO_COLUMNS:
+            files.setdefault(asset, []).append((partition, uri, schema))
     existing = {
         row[0] for row in con.execute("select view_name from duckdb_views() where schema_name = 'data'").fetchall()
     }

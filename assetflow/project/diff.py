@@ -87,7 +87,7 @@ def diff(
         return found
     for row in (*old, *new):
         check_kept(project, row)
-    if all(row.format == "parquet" for row in (*old, *new)):
+    if all(row.format == "parquet" and row.schema for row in (*old, *new)):  # DuckDB reads no table without columns
         # not at the top: comparing needs duckdb, and everything else about projects does not
         from assetflow.catalog.compare import compare_tables
 

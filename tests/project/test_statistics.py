@@ -145,3 +145,15 @@ def test_show_tells_figures_and_growth(tmp_path: Path) -> None:
     assert "in 3 partitions" not in assetflow("show", "parts@b", at=tmp_path).out
     document = assetflow("show", "parts", "--json", at=tmp_path).json
     assert [(size["partition"], size["rows"]) for size in document["growth"]] == [("a", 1), ("b", 2), ("c", 3)]
+
+
+def test_frames_without_columns_are_no_tables_and_harm_no_comparison(tmp_path: Path) -> None:
+    made(tmp_path, pl.DataFrame({}))
+    project = made(tmp_path, pl.DataFrame({"x": [1, 2]}))
+    assert project.query("from data.thing order by x") == [{"x": 1}, {"x": 2}]
+
+    project = made(tmp_path, pl.DataFrame({}))
+    found = project.diff("thing")
+    assert (found.same, found.table, found.lines) == (False, None, None)
+    with pytest.raises(af.QueryError, match="no table that can be queried"):
+        project.query("from data.thing")
