@@ -13,6 +13,7 @@ from typing import Any
 
 from assetflow.catalog.disk import copy_file, replace, writing
 from assetflow.catalog.engine import duckdb
+from assetflow.catalog.interruptible import interruptible
 from assetflow.catalog.lock import held
 from assetflow.catalog.no_table import in_words
 from assetflow.catalog.rows import QueryResult
@@ -97,11 +98,7 @@ def query(con: Connection, sql: str, params: Params = ()) -> QueryResult:
     """The rows of a read-only query; QueryError with DuckDB's own words when it refuses."""
     check_read_only(con, sql)
     try:
-        con.execute(sql, params or None)
-        described = con.description or []
-        if any(ZONED in str(column[1]) for column in described):
-            con.execute(_without_zones(sql, [str(column[1]) for column in described]), params or None)
-        rows = con.fetchall()
+        described, rows = interruptible(con, lambda: _rows(con, sql, params))
     except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException):
         raise
     except duckdb.Error as error:
@@ -111,6 +108,14 @@ def query(con: Connection, sql: str, params: Params = ()) -> QueryResult:
         types=tuple(str(column[1]) for column in described),
         rows=rows,
     )
+
+
+def _rows(con: Connection, sql: str, params: Params) -> tuple[list[Any], list[Any]]:
+    con.execute(sql, params or None)
+    described = con.description or []
+    if any(ZONED in str(column[1]) for column in described):
+        con.execute(_without_zones(sql, [str(column[1]) for column in described]), params or None)
+    return described, con.fetchall()
 
 
 def _without_zones(sql: str, types: Sequence[str]) -> str:
@@ -132,8 +137,8 @@ def write_query(con: Connection, sql: str, path: Path, *, format: str, params: P
     try:
         with writing(path):
             # the line break ends a comment on the last line of the query
-            con.execute(f"copy ({body}\n) to {literal(str(temporary))} ({options})", params or None)
-            row = con.fetchone()
+            copy = f"copy ({body}\n) to {literal(str(temporary))} ({options})"
+            row = interruptible(con, lambda: con.execute(copy, params or None).fetchone())
             replace(temporary, path)
     except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException):
         raise

@@ -12,6 +12,7 @@ import pytest
 
 import assetflow as af
 from assetflow.cli.growth_text import sparkline
+from assetflow.errors import QueryError
 from assetflow.project.details import asset_details
 from assetflow.project.statistics import statistics_of
 from tests.cli.calling import assetflow, write
@@ -155,5 +156,5 @@ def test_frames_without_columns_are_no_tables_and_harm_no_comparison(tmp_path: P
     project = made(tmp_path, pl.DataFrame({}))
     found = project.diff("thing")
     assert (found.same, found.table, found.lines) == (False, None, None)
-    with pytest.raises(af.QueryError, match="no table that can be queried"):
+    with pytest.raises(QueryError, match="no table that can be queried"):
         project.query("from data.thing")
