@@ -29,7 +29,7 @@ _HINTS = {
 }
 # these tell of the disk by themselves; any other error is the store's only when it names a path in it
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+_OS_ERROR = re.compile(r"\(os error (\d+)\)|\"errno\":\"(\d+)\"")  # as polars and as DuckDB tell it
 
 
 # process ids repeat between containers that share a folder, so a name needs chance as well
@@ -203,4 +203,4 @@ def os_error_number(error: BaseException) -> int | None:
     if isinstance(error, OSError):
         return error.errno
     found = _OS_ERROR.search(str(error)) if isinstance(error, Exception) else None
-    return int(found.group(1)) if found else None
+    return int(found[1] or found[2]) if found else None

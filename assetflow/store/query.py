@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assetflow.errors import FormatError
-from assetflow.store.atomic import remove, temporary_path
+from assetflow.store.atomic import disk_errors, remove, temporary_path
 from assetflow.store.formats.contract import WriteRequest
 from assetflow.store.formats.relations import storable
 from assetflow.values import dataclass
@@ -146,7 +146,8 @@ class QueryConnection:
         plain = all(text == name(each) for text, (each, _) in zip(wanted, columns, strict=True))
         lead = "copy (\n" if plain else f"copy (select {', '.join(wanted)} from (\n"
         tail = f"\n{')' if plain else '))'} to {_text(str(target))} (format parquet, compression lz4_raw)"
-        with engine_errors(self.request.sql, len(lead)):
+        full = disk_errors(self.scratch.parent, what=f"`{self.request.asset}`")
+        with full, engine_errors(self.request.sql, len(lead)):
             self.connection.execute(f"{lead}{self.request.sql}{tail}", dict(self.request.parameters))
         return pl.scan_parquet(target, glob=False, hive_partitioning=False)
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -172,6 +173,9 @@ def test_the_text_of_an_engine_about_a_full_disk_is_understood() -> None:
     with pytest.raises(Exception, match="No space left") as caught:
         FRAME.lazy().sink_parquet("/dev/full")
     assert os_error_number(caught.value) == 28
+    with pytest.raises(duckdb.Error, match="No space left") as refused:
+        duckdb.execute("copy (from range(100)) to '/dev/full' (format parquet)")
+    assert os_error_number(refused.value) == 28
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the superuser may write everywhere")
