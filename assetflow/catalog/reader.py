@@ -68,7 +68,7 @@ class Reader:
         """Close the file; safe to call twice."""
         if self._con is not None:
             self._con.close()
-        self._con = None  # a process that ends without looking for garbage would be told that it is left over
+        self._con = None  # else DuckDB's library may tell the end of the process that it is left over
 
 
 def open_reader(paths: Paths, *, lock_timeout: float) -> Reader:

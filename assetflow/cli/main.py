@@ -95,10 +95,6 @@ def run(args: Sequence[str], *, environ: Mapping[str, str] | None = None, alone:
     if screen.lost is not None:
         screen.urgent(f"error: the output cannot be written: {screen.lost.strerror}")
         code = code or FAILED
-    if alone and "assetflow.garbage" in sys.modules and not gc.get_freeze_count():
-        from assetflow.garbage import end_without_looking  # loaded by every command
-
-        end_without_looking()
     return Ended(code=code, threads_left=session.threads_left)
 
 
