@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from typing import TextIO
 
 from assetflow.cli.main import CANCELED
+from assetflow.model.texts import first_of
 
 
 def wait_for_rest(err: TextIO) -> None:
@@ -20,10 +22,11 @@ def wait_for_rest(err: TextIO) -> None:
     rest = [(kind, name, each) for kind, name, each in rest if _goes_on(each)]
     if not rest:
         return
-    names = ", ".join(f"{kind} `{name}`" for kind, name, _each in rest[:3]) + (", …" if len(rest) > 3 else "")
-    err.write(f"note: waiting for what a step has started and left: {names}; Ctrl-C ends it\n")
-    err.flush()
+    names = first_of([f"{kind} `{name}`" for kind, name, _each in rest], 3)
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as during the run, also where a shell ignores it
+        err.write(f"note: waiting for what a step has started and left: {names}; Ctrl-C ends it\n")
+        err.flush()
         for _kind, _name, each in rest:
             each.join()
     except KeyboardInterrupt:

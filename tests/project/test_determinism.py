@@ -98,7 +98,7 @@ def test_a_second_call_that_fails_does_not_fail_the_run(folder: Path) -> None:
 def test_the_command_says_what_differs_and_show_remembers(folder: Path) -> None:
     done = assetflow("materialize", "moody", "steady", "--verify-determinism", at=folder)
     assert done.code == 0
-    assert "`moody` is not deterministic: `b` differ, first in row 1: `b` is 0 and 1" in done.err
+    assert "`moody` is not deterministic: `b` differs, first in row 1: `b` is 0 and 1" in done.err
     assert "steady" not in done.err.split("moody")[-1]
     assert "is not deterministic: `b` differ" in assetflow("show", "moody", at=folder).out
     assert "made equal twice" in assetflow("show", "steady", at=folder).out
