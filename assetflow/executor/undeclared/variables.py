@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from assetflow.executor.undeclared.seen import Seen
 
-_BETWEEN = frozenset(
-    {
-        "os", "collections.abc", "_collections_abc", "posixpath", "ntpath", "pathlib", "pathlib._local", "tempfile",
-        __name__,
-    }
-)  # fmt: skip
-"""Modules that stand between `os.environ` and who asks."""
+_BETWEEN = frozenset({"os", "collections", "_collections_abc", "posixpath", "ntpath", "pathlib", "tempfile"})
+"""Modules and packages that stand between `os.environ` and who asks; releases of Python divide them differently."""
 
 _look: Callable[[], Seen | None] = lambda: None  # noqa: E731 (a slot that a run fills)
 
@@ -64,6 +59,10 @@ def watched_environment(look: Callable[[], Seen | None]) -> Iterator[None]:
 def _place() -> tuple[CodeType, int]:
     """Where the environment is asked: the code, and the place in it."""
     frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_globals.get("__name__") in _BETWEEN:
+    while frame.f_back is not None and _is_between(str(frame.f_globals.get("__name__"))):
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
+
+
+def _is_between(module: str) -> bool:
+    return module == __name__ or module.partition(".")[0] in _BETWEEN
