@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -32,10 +33,16 @@ def interruptible(con: Connection, ask: Callable[[], Answer]) -> Answer:
     try:
         thread.join()
     except BaseException:
-        while thread.is_alive():
-            con.interrupt()
-            thread.join(_AGAIN)
+        _end(con, thread)
         raise
     if errors:
         raise errors[0]
     return answers[0]
+
+
+def _end(con: Connection, thread: threading.Thread) -> None:
+    """Interrupt a question until it has ended; nobody may close its connection before, however often Ctrl-C comes."""
+    while thread.is_alive():
+        with contextlib.suppress(KeyboardInterrupt):
+            con.interrupt()
+            thread.join(_AGAIN)
