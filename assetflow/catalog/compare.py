@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from assetflow.catalog.engine import duckdb
-from assetflow.catalog.reader import ZONED
+from assetflow.catalog.reader import in_utc
 from assetflow.catalog.schema import Connection
 from assetflow.catalog.tables import literal, quoted
 from assetflow.errors import QueryError, UsageError, did_you_mean
@@ -251,10 +251,7 @@ def _in_utc(con: Connection, expressions: Sequence[str], relation: str) -> list[
     if not expressions:
         return []
     types = [str(row[1]) for row in con.execute(f"describe select {', '.join(expressions)} from {relation}").fetchall()]
-    return [
-        f"cast({each} as {kind.replace(ZONED, 'TIMESTAMP')})" if ZONED in kind else each
-        for each, kind in zip(expressions, types, strict=True)
-    ]
+    return [in_utc(each, kind) for each, kind in zip(expressions, types, strict=True)]
 
 
 def _whole_rows(con: Connection, columns: Mapping[str, tuple[str, str]]) -> tuple[int, int]:

@@ -118,10 +118,15 @@ def _rows(con: Connection, sql: str, params: Params) -> tuple[list[Any], list[An
     return described, con.fetchall()
 
 
+def in_utc(expression: str, kind: str) -> str:
+    """An expression of a DuckDB type with its instants as naive times in UTC, others as they are."""
+    return f"cast({expression} as {kind.replace(ZONED, 'TIMESTAMP')})" if ZONED in kind else expression
+
+
 def _without_zones(sql: str, types: Sequence[str]) -> str:
     """The query with instants as naive times in UTC, as DuckDB hands zoned ones out with the package pytz only."""
     names = ", ".join(f"c{at}" for at in range(len(types)))
-    casts = ", ".join(f"cast(c{at} as {kind.replace(ZONED, 'TIMESTAMP')})" for at, kind in enumerate(types))
+    casts = ", ".join(in_utc(f"c{at}", kind) for at, kind in enumerate(types))
     # the line break ends a comment on the last line of the query
     return f"select {casts} from ({sql.strip().rstrip(';')}\n) as t({names})"
 

@@ -6,7 +6,6 @@ import contextlib
 import gc
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -23,7 +22,7 @@ from assetflow.define.settings import Settings
 from assetflow.executor.cancel import Cancel
 from assetflow.executor.programs import end_programs
 from assetflow.executor.result import RunResult
-from assetflow.garbage import uncollected
+from assetflow.garbage import spare, uncollected
 from assetflow.model.record import RunStatus
 from assetflow.project.planning import Planned
 from assetflow.project.project import Project
@@ -57,8 +56,7 @@ def carry_out(session: Session, project: Project, ask: Ask, way: RunWay) -> int:
     with _out_of_sight():
         with uncollected():  # what is loaded and planned is many objects, and all of them stay
             planned = project.planned(ask)
-            if "duckdb" not in sys.modules:
-                gc.freeze()  # its connections, as of a query that was read, would be told to be left over at the end
+            spare()
         note_plan(session, planned)
         result = _run(session, project, planned, way)
     if session.json:

@@ -42,12 +42,12 @@ class Program(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        from assetflow.garbage import uncollected  # not at the top: help and version need it not
+        from assetflow.garbage import spare, uncollected  # not at the top: help and version need it not
 
         with uncollected():
             module = import_module(f"assetflow.cli.commands.{cmd_name}")
-            if self.alone and "duckdb" not in sys.modules:
-                gc.freeze()  # modules stay, and are looked through at the end too; duckdb counts what is left over
+            if self.alone:
+                spare()
         if self.alone and cmd_name in ANSWERS:
             gc.disable()  # all that is made stays until the answer is given, and then the process ends
         command: click.Command = module.command
