@@ -186,10 +186,7 @@ def behind(sleeper: int) -> int:
 
 def asleep(root: Path) -> subprocess.Popen[str]:
     """A run whose step sleeps."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "assetflow", "materialize"],
-        cwd=root, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    child = materializing(root)
     until(child, "sleeper │ asleep")
     return child
 
@@ -200,6 +197,14 @@ def until(child: subprocess.Popen[str], line: str) -> None:
         if said.strip() == line:
             return
     raise AssertionError(f"it never said {line!r}")
+
+
+def materializing(at: Path, *args: str) -> subprocess.Popen[str]:
+    """A `materialize` with pipes instead of a terminal."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "assetflow", "materialize", *args],
+        cwd=at, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
 
 
 def closed(child: subprocess.Popen[str]) -> int:
@@ -259,10 +264,7 @@ def test_an_interrupt_ends_the_programs_that_threads_wait_for(tmp_path: Path, ti
     in_shell = HOLDER.replace('compute="process"', "").replace('["sleep", "600"]', '"sleep 600; true", shell=True')
     write(tmp_path, {"assets/sleeper.py": SLEEPER, "assets/holder.py": in_shell})
     os.mkfifo(tmp_path / "alive")
-    child = subprocess.Popen(
-        [sys.executable, "-m", "assetflow", "materialize", "--workers", "2"],
-        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    child = materializing(tmp_path, "--workers", "2")
     with open(tmp_path / "alive") as alive:
         until(child, "sleeper │ asleep")
         child.send_signal(signal.SIGINT)
@@ -276,10 +278,7 @@ def test_an_interrupt_ends_the_programs_that_threads_wait_for(tmp_path: Path, ti
 def test_a_second_interrupt_ends_worker_processes_and_what_they_started(tmp_path: Path) -> None:
     write(tmp_path, {"assets/sleeper.py": SLEEPER, "assets/holder.py": HOLDER})
     os.mkfifo(tmp_path / "alive")
-    child = subprocess.Popen(
-        [sys.executable, "-m", "assetflow", "materialize", "--workers", "2"],
-        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    child = materializing(tmp_path, "--workers", "2")
     with open(tmp_path / "alive") as alive:  # opens when the step does, and ends when nobody holds the other end
         until(child, "sleeper │ asleep")
         child.send_signal(signal.SIGINT)
